@@ -1,0 +1,237 @@
+"""The command line: whatever the window can do, a script can do.
+
+    bozzetto run RECIPE.yaml [--out DIR] [--events FILE|-]     exit 0 only with a verified folder
+    bozzetto measure FOLDER [--against FOLDER] --data FILE [--json]
+    bozzetto export RUN --format FORMAT --to FOLDER
+    bozzetto techniques | models | runs [--json]
+    bozzetto serve                                             what the window drives
+    bozzetto gui [RECIPE.yaml]
+    bozzetto demo                                              the main job in the terminal
+
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a limit was broken, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine import store
+from engine.errors import Cancelled, Refused
+from engine.run import Run, Status
+
+EXIT_CODES = {
+    Status.FINISHED: 0,
+    Status.FLOOR_BROKEN: 3,
+    Status.OVER_LIMIT: 3,
+    Status.CANCELLED: 130,
+    Status.FAILED: 1,
+    Status.RUNNING: 1,
+}
+FORMATS = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, carry out, and turn a refusal into one sentence on the error stream."""
+    options = _parser().parse_args(arguments)
+    _start_log()
+    try:
+        return options.carry_out(options)
+    except (Refused, Cancelled) as reason:
+        print(f"bozzetto: {reason}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        from engine.recording import surprise
+
+        logging.exception("command failed")
+        print(f"bozzetto: {surprise(error)} It is at {_log_file()}.", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bozzetto", description="Make a language model small, and see what that costs."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="carry out a recipe; exit 0 only with a verified folder")
+    run.add_argument("recipe", type=Path, help="a YAML file")
+    run.add_argument("--out", type=Path, help="folder for run.json, events.jsonl and model/")
+    run.add_argument("--events", help="write events as JSON lines to this file, or - for the output")
+    run.set_defaults(carry_out=_run)
+
+    measure = commands.add_parser("measure", help="measure a saved folder in a fresh process")
+    measure.add_argument("folder", type=Path)
+    measure.add_argument("--against", type=Path, help="a second folder to compare with, turn about")
+    measure.add_argument("--data", required=True, help="a CSV, TSV, JSONL or Parquet file, or starter:NAME")
+    measure.add_argument("--text", help="name of the text column")
+    measure.add_argument("--label", help="name of the label column")
+    measure.add_argument("--json", action="store_true")
+    measure.set_defaults(carry_out=_measure)
+
+    export = commands.add_parser("export", help="ship the model of a run, in its own format or another")
+    export.add_argument("run", help="a run's id (see: bozzetto runs)")
+    export.add_argument("--format", required=True, choices=sorted(FORMATS))
+    export.add_argument("--to", required=True, type=Path, help="a new or empty folder")
+    export.set_defaults(carry_out=_export)
+
+    for name, carry_out, help_text in (
+        ("techniques", _techniques, "what can be done to a model, and every parameter"),
+        ("models", _models, "models and data that come along"),
+        ("runs", _runs, "all runs, newest first"),
+    ):
+        listing = commands.add_parser(name, help=help_text)
+        listing.add_argument("--json", action="store_true")
+        listing.set_defaults(carry_out=carry_out)
+        if name == "runs":
+            listing.add_argument("--delete", metavar="RUN", help="delete this run and its folder")
+
+    commands.add_parser("serve", help="what the window drives (engine/serve.py)").set_defaults(carry_out=_serve)
+    gui = commands.add_parser("gui", help="open the window")
+    gui.add_argument("arguments", nargs=argparse.REMAINDER, help="a recipe to open; options of the window")
+    gui.set_defaults(carry_out=_gui)
+    demo = commands.add_parser("demo", help="the main job on the starter model, in the terminal")
+    demo.add_argument("--to", type=Path, default=Path("bozzetto-demo"), help="folder for the model and the picture")
+    demo.set_defaults(carry_out=_demo)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from engine.recipe import read_recipe
+    from engine.runner import run
+    from engine.terminal import Terminal, event_writer
+
+    recipe = read_recipe(options.recipe)
+    cancelled = _cancel_on_interrupt()
+    with event_writer(options.events) as write, Terminal(quiet=options.events == "-") as terminal:
+
+        def emit(event: object) -> None:
+            write(event)  # type: ignore[arg-type]
+            terminal.show(event)  # type: ignore[arg-type]
+
+        found = run(recipe, emit, cancelled.is_set, options.out)
+    return _tell(found, sys.stderr if options.events == "-" else sys.stdout)
+
+
+def _tell(run: Run, good: object) -> int:
+    """The verdict, or the reason; and the exit code."""
+    if run.status is Status.FINISHED and run.comparison:
+        print(run.comparison.verdict, file=good)  # type: ignore[arg-type]
+        print(f"Verified folder: {run.model_path}", file=good)  # type: ignore[arg-type]
+    else:
+        print(f"bozzetto: {run.reason}", file=sys.stderr)
+    return EXIT_CODES[run.status]
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from engine.recipe import DataSource
+    from engine.standalone import measure_folder
+
+    source = DataSource(path=options.data, text=options.text, label=options.label)
+    found = measure_folder(options.folder, source, options.against)
+    if options.json:
+        print(json.dumps(found.model_dump(mode="json"), indent=1))
+    else:
+        print(found.in_words())
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from engine.export import export
+    from engine.terminal import Terminal
+
+    cancelled = _cancel_on_interrupt()
+    with Terminal() as terminal:
+        found = export(
+            store.read_run(options.run),
+            FORMATS[options.format],
+            options.to,
+            terminal.show,
+            cancelled.is_set,  # type: ignore[arg-type]
+        )
+    plainly = "loads" if found.loads_plainly else "does not load"
+    print(f"{found.folder}: {found.size_bytes / 1e6:.1f} MB, {plainly} with plain from_pretrained. {found.note}")
+    return 0
+
+
+def _techniques(options: argparse.Namespace) -> int:
+    from engine.listing import technique_lines, technique_values
+
+    print(json.dumps(technique_values(), indent=1) if options.json else "\n".join(technique_lines()))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from engine.listing import model_lines, model_values
+
+    print(json.dumps(model_values(), indent=1) if options.json else "\n".join(model_lines()))
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from engine.listing import run_lines
+
+    if options.delete:
+        store.delete_run(options.delete)
+        return 0
+    runs = store.list_runs()
+    if options.json:
+        print(json.dumps([run.model_dump(mode="json") for run in runs], indent=1))
+    else:
+        print("\n".join(run_lines(runs)))
+    return 0
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from engine.serve import main as serve
+
+    serve()
+    return 0
+
+
+def _gui(options: argparse.Namespace) -> int:
+    """The window is a program of its own: the engine knows nothing of it but how to start it."""
+    return subprocess.call([sys.executable, "-m", "gui", *options.arguments])
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from engine.demo import demo
+
+    return _tell(demo(options.to, _cancel_on_interrupt().is_set), sys.stdout)
+
+
+def _cancel_on_interrupt() -> threading.Event:
+    """Ctrl+C asks to stop at the next event; the run then ends with its record written."""
+    cancelled = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: cancelled.set())
+    signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
+    return cancelled
+
+
+def _log_file() -> Path:
+    return store.home() / "log.txt"
+
+
+def _start_log() -> None:
+    """Tracebacks go to a file, never to the user."""
+    _log_file().parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=_log_file(), level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

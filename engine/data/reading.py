@@ -1,0 +1,203 @@
+"""Data ready for a run: read once, cleaned, split by the texts' hashes, sampled. READ THIS FIRST.
+
+    source.inspect → which columns         rows.rows → one row at a time
+    labels → which output a label is       sampling.Sample → what is kept of how much there was
+
+A user's file is split 60 / 20 / 20 by the SHA-256 of each text, so splits share no text and rows
+added later move none. The starter's data come in three files already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from engine.data.cells import LONGEST_TEXT, digest, plain
+from engine.data.columns import LONGEST_LABEL
+from engine.data.labels import FoundLabels, KnownLabels
+from engine.data.oddities import Oddities, Tick
+from engine.data.rows import rows
+from engine.data.sampling import Sample
+from engine.data.source import Inspection, SplitName, files_of, inspect
+from engine.data.splits import Examples, Splits
+from engine.errors import Refused
+
+if TYPE_CHECKING:
+    from engine.recipe import DataSource
+
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+FEWEST = 30
+"""Usable texts below which three splits mean nothing."""
+MEASURED_AT_MOST = 10_000
+TICK_ROWS = 10_000
+KEY_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most examples that each split keeps."""
+
+    train: int = 20_000
+    validation: int = 2_000
+    test: int = 5_000
+
+
+@dataclass
+class _Reading:
+    """One pass over a source's files: everything that is counted and kept on the way."""
+
+    source: DataSource
+    found: Inspection
+    labels: KnownLabels | FoundLabels
+    tick: Tick | None
+    oddities: Oddities
+    count: int = 0
+
+    def usable(self, path: Path) -> Iterable[tuple[str, bytes, int]]:
+        """Text, its digest and the number of its label, for each row that has both."""
+        columns = (self.found.text, self.found.label)
+        for row in rows(path, columns=columns, oddities=self.oddities):
+            self.count += 1
+            if self.tick is not None and self.count % TICK_ROWS == 0:
+                self.tick(self.count)
+            text, label = (plain(row.get(name)) for name in columns)
+            if not text or not label:
+                self.oddities.add("no label" if text else "no text", self.count)
+                continue
+            if len(text) > LONGEST_TEXT:
+                self.oddities.add("cut", self.count)
+                text = text[:LONGEST_TEXT]
+            number = self.labels.find(label)
+            if number is not None:
+                yield text, digest(text), number
+
+    def offer(self, sample: Sample, key: int, text: str, number: int) -> None:
+        """Hand one example to a sample and count what was wrong with it."""
+        outcome = sample.offer(key, text, number)
+        if outcome in ("repeated", "conflict"):
+            self.oddities.add(outcome, self.count)
+
+
+def load(
+    source: DataSource,
+    labels: Sequence[str] | None,
+    seed: int,
+    budget: Budget | None = None,
+    tick: Tick | None = None,
+) -> Splits:
+    """The three splits of a source.
+
+    `labels` are the model's, in the order of its outputs; with none, they are taken from the data.
+    `seed` decides which training texts are kept and in what order; the other two splits never
+    depend on it, so that runs with different seeds are judged by the same texts. `tick` is called
+    every 10,000 rows. Memory is bounded by `budget`, whatever the size of the file.
+
+    Raises `Refused` for whatever `inspect` refuses, labels that the model does not know, one class
+    only, and fewer than 30 usable texts.
+    """
+    budget = budget or Budget()
+    reading = _begin(source, labels, tick)
+    samples: dict[SplitName, Sample] = {name: Sample(getattr(budget, name)) for name in SPLITS}
+    shuffle = int.from_bytes(sha256(str(seed).encode()).digest()[:KEY_BYTES])
+    for path, fixed in files_of(source).parts:
+        for text, hashed, number in reading.usable(path):
+            name = fixed or _split_of(hashed)
+            key = int.from_bytes(hashed[:KEY_BYTES])
+            reading.offer(samples[name], key ^ shuffle if name == "train" else key, text, number)
+    label_names, places = reading.labels.finish()
+    splits = {name: _examples(sample, places) for name, sample in samples.items()}
+    _check(splits.values(), label_names, reading)
+    return Splits(
+        label_names=label_names,
+        **splits,
+        key=_key(label_names, splits.values()),
+        notes=_notes(reading, samples.values()),
+    )
+
+
+def load_file_for_measuring(
+    source: DataSource, labels: Sequence[str], tick: Tick | None = None
+) -> tuple[Examples, tuple[str, ...]]:
+    """All usable rows of a file (of a starter: its test split), and notes on what was left out.
+
+    Of more than 10,000 texts a sample is taken by hash. Raises `Refused` as `load` does, but not
+    for few rows or one class: a model may be asked about any number of texts.
+    """
+    reading = _begin(source, labels, tick)
+    sample = Sample(MEASURED_AT_MOST)
+    for path, fixed in files_of(source).parts:
+        if fixed in (None, "test"):
+            for text, hashed, number in reading.usable(path):
+                reading.offer(sample, int.from_bytes(hashed[:KEY_BYTES]), text, number)
+    _, places = reading.labels.finish()
+    examples = _examples(sample, places)
+    if len(examples) == 0:
+        raise Refused(
+            f"{source.path} holds no row with both a text ('{reading.found.text}') and a label "
+            f"('{reading.found.label}'). Choose other columns or another file."
+        )
+    return examples, _notes(reading, [sample])
+
+
+def _begin(source: DataSource, labels: Sequence[str] | None, tick: Tick | None) -> _Reading:
+    found = inspect(source)
+    matcher = KnownLabels(labels) if labels else FoundLabels()
+    if isinstance(matcher, KnownLabels):
+        # A wrong column is told before a long file is read. (Long labels were cut there.)
+        for label in found.labels:
+            if len(label) < LONGEST_LABEL:
+                matcher.find(label)
+        matcher.check()
+    return _Reading(source, found, matcher, tick, Oddities())
+
+
+def _split_of(hashed: bytes) -> SplitName:
+    """60 / 20 / 20; from other bytes than the key, so that a split's sample is not skewed."""
+    share = int.from_bytes(hashed[KEY_BYTES : KEY_BYTES + 4]) / 2**32
+    return "train" if share < 0.6 else "validation" if share < 0.8 else "test"
+
+
+def _examples(sample: Sample, places: tuple[int, ...]) -> Examples:
+    pairs = sample.examples()
+    return Examples(tuple(t for t, _ in pairs), tuple(places[number] for _, number in pairs))
+
+
+def _check(splits: Iterable[Examples], label_names: tuple[str, ...], reading: _Reading) -> None:
+    splits = tuple(splits)
+    where, label = reading.source.path, reading.found.label
+    usable = sum(map(len, splits))
+    if usable and len({number for split in splits for number in split.labels}) < 2:
+        only = label_names[next(number for split in splits for number in split.labels)]
+        raise Refused(
+            f"All examples of {where} have the same label '{only}' (column '{label}'), so there is "
+            "nothing to tell apart. Choose another label column or a file with more classes."
+        )
+    if usable < FEWEST or not all(map(len, splits)):
+        raise Refused(
+            f"{where} has only {usable} usable examples (different texts with a label); at least "
+            f"{FEWEST}, better 1,000, are needed to learn from some and judge by others. "
+            "Choose a larger file."
+        )
+
+
+def _key(label_names: tuple[str, ...], splits: Iterable[Examples]) -> str:
+    """SHA-256 over names, texts and labels; lengths keep what lies side by side apart."""
+    hashed = sha256(repr(label_names).encode())
+    for split in splits:
+        hashed.update(f"{len(split)};".encode())
+        for text, label in zip(split.texts, split.labels, strict=True):
+            raw = text.encode()
+            hashed.update(f"{label}:{len(raw)}:".encode() + raw)
+    return hashed.hexdigest()
+
+
+def _notes(reading: _Reading, samples: Iterable[Sample]) -> tuple[str, ...]:
+    samples = tuple(samples)
+    sentences = [*reading.labels.notes, *reading.oddities.sentences()]
+    if any(sample.left_out for sample in samples):
+        kept = sum(len(sample) for sample in samples)
+        sentences.insert(0, f"Of {reading.count:,} rows a sample of {kept:,} texts is used.")
+    return tuple(sentences)

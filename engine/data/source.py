@@ -1,0 +1,127 @@
+"""Where data comes from, and a first look at it: columns, labels, some examples.
+
+Light to import: the window shows an `Inspection` as soon as a file was chosen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.data.cells import LONGEST_TEXT, is_number, plain
+from engine.data.columns import MOST_LABELS, Column, choose_columns
+from engine.data.oddities import Oddities
+from engine.data.rows import Row, rows
+from engine.errors import Refused
+from engine.models.starter import StarterError, data_files
+from engine.technique import Frozen
+
+if TYPE_CHECKING:
+    from engine.recipe import DataSource
+
+STARTER = "starter:"
+SAMPLED_ROWS = 20_000
+SAMPLED_CHARACTERS = 50_000_000
+SHOWN = 5
+SHOWN_CHARACTERS = 300
+
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files to read and the split that each is; a user's file (None) is split by its texts."""
+
+    parts: tuple[tuple[Path, SplitName | None], ...]
+    text: str | None
+    label: str | None
+
+
+class Inspection(Frozen):
+    """A first look at data. `rows` were looked at; more follow if `is_sample`.
+
+    `labels` are label → rows, most frequent first; `examples` pairs of text (cut) and label.
+    """
+
+    columns: tuple[str, ...]
+    text: str
+    label: str
+    labels: dict[str, int]
+    rows: int
+    is_sample: bool
+    examples: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+def files_of(source: DataSource) -> Files:
+    """The files behind a source; `Refused` for a starter that there is not."""
+    if not source.path.startswith(STARTER):
+        return Files(((Path(source.path).expanduser(), None),), source.text, source.label)
+    try:
+        starter = data_files(source.path.removeprefix(STARTER))
+    except StarterError as error:
+        raise Refused(str(error)) from error
+    return Files(
+        (
+            (starter.train, "train"),
+            (starter.validation, "validation"),
+            (starter.test, "test"),
+        ),
+        source.text or starter.text_column,
+        source.label or starter.label_column,
+    )
+
+
+def inspect(source: DataSource) -> Inspection:
+    """Look at the first rows (at most 20,000) and find the columns that are not named.
+
+    Raises `Refused` where the file cannot be read (`rows.rows`), where a named column is missing
+    and where text or label could be several columns.
+    """
+    files = files_of(source)
+    path = files.parts[0][0]
+    oddities = Oddities()
+    columns: defaultdict[str, Column] = defaultdict(Column)
+    first: list[Row] = []
+    count, characters, is_sample = 0, 0, False
+    for row in rows(path, oddities=oddities):
+        if count >= SAMPLED_ROWS or characters >= SAMPLED_CHARACTERS:
+            is_sample = True
+            break
+        count += 1
+        characters += _look_at(row, columns)
+        if len(first) < SHOWN:
+            first.append({name: plain(cell)[:SHOWN_CHARACTERS] for name, cell in row.items()})
+    text, label = choose_columns(columns, files.text, files.label, str(path))
+    return Inspection(
+        columns=tuple(columns),
+        text=text,
+        label=label,
+        labels=_labels(columns[label], label, path),
+        rows=count,
+        is_sample=is_sample,
+        examples=tuple((str(row.get(text, "")), str(row.get(label, ""))) for row in first),
+        notes=oddities.sentences(),
+    )
+
+
+def _look_at(row: Row, columns: defaultdict[str, Column]) -> int:
+    """Count a row's cells; how many characters they hold."""
+    characters = 0
+    for name, cell in row.items():
+        column = columns[name]
+        if text := plain(cell)[:LONGEST_TEXT]:
+            column.add(text, number=is_number(cell))
+            characters += len(text)
+    return characters
+
+
+def _labels(column: Column, name: str, path: Path) -> dict[str, int]:
+    if column.filled and not column.values:
+        raise Refused(
+            f"Column '{name}' of {path} holds more than {5 * MOST_LABELS:,} different values, "
+            "so it cannot be the label. Choose another column."
+        )
+    return dict(column.values.most_common())

@@ -1,0 +1,93 @@
+"""Shipping a run's model: the very folder that was measured, or another format, measured anew.
+
+The same format is a copy, checked against the certificate's hashes. Another format is written from
+the weights that the run kept, then loaded in a fresh process and measured like any result: nothing
+leaves without its own figures.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import finishing
+from engine.artifact import check_hashes, read_certificate, size_of
+from engine.baseline import baseline_of
+from engine.context import Context
+from engine.data.reading import load
+from engine.errors import Refused
+from engine.events import Emit
+from engine.measure.referee import Referee
+from engine.models.model import open_kept
+from engine.models.profile import RuntimeName, Storage
+from engine.recipe import recipe_from
+from engine.run import Run
+from engine.runtimes import RUNTIMES, runtime_named
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was shipped, and whether plain `from_pretrained` loads it."""
+
+    folder: str
+    size_bytes: int
+    loads_plainly: bool
+    note: str
+
+
+def export(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
+    """Put the run's model at `folder` (new or empty) for `runtime`. Raises `Refused` or `Cancelled`."""
+    certificate = read_certificate(run.model_path)
+    if certificate is None or not run.verified:
+        raise Refused(f"Run {run.id} has no verified folder to export. Run its recipe again.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} is not empty. Choose a new folder, so that nothing of yours is overwritten.")
+    if runtime == _runtime_of(run.model_path):
+        return _copy(run, folder, certificate.sha256, runtime)
+    return _convert(run, runtime, folder, emit, cancelled)
+
+
+def _copy(run: Run, folder: Path, hashes: dict[str, str], runtime: RuntimeName) -> Exported:
+    check_hashes(run.model_path, hashes)
+    shutil.copytree(run.model_path, folder, dirs_exist_ok=True)
+    check_hashes(folder, hashes)
+    return Exported(str(folder), size_of(folder), runtime == "torch", "The very folder that was measured.")
+
+
+def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
+    recipe = recipe_from(run.recipe)
+    model = open_kept(_weights(run))
+    bits = _bits(run)
+    model = model.with_profile(
+        model.profile.model_copy(update={"storage": Storage(runtime=runtime, bits=bits)})  # type: ignore[arg-type]
+    )
+    target = runtime_named(runtime)
+    if problem := target.missing() or target.refusal(model.profile):
+        raise Refused(problem)
+    data = load(recipe.source, model.profile.labels, recipe.seed)
+    with tempfile.TemporaryDirectory(prefix="bozzetto-export-") as scratch:
+        context = Context(
+            emit=emit, cancelled=cancelled, data=data, scratch=Path(scratch), seed=recipe.seed, teacher=lambda: model
+        )
+        with Referee(baseline_of(run), data, context.check) as referee:
+            saved = finishing.save(model, Path(scratch) / "model", context)
+            found = finishing.judge(saved, bits, context, referee, run.recipe, run.environment)
+        shutil.copytree(saved, folder, dirs_exist_ok=True)
+    plainly = runtime == "torch" and not model.profile.uneven
+    return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
+
+
+def _runtime_of(folder: Path) -> str:
+    return next((runtime.name for runtime in RUNTIMES if (folder / runtime.marker).is_file()), "")
+
+
+def _weights(run: Run) -> Path:
+    kept = Path(run.folder) / "weights"
+    return kept if kept.is_dir() else run.model_path
+
+
+def _bits(run: Run) -> int:
+    return int((run.optimized.precision if run.optimized else "32 bits").split()[0])

@@ -1,0 +1,121 @@
+"""The last step of a run and of an export: save, load in a fresh process, judge, certify."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from engine.artifact import check_hashes, copy_tokenizer, hashes_of, write_certificate
+from engine.context import Context
+from engine.files import sha256_of
+from engine.measure.referee import Baseline, Judgement, Referee
+from engine.models.model import Model
+from engine.recipe import Limits
+from engine.run import Certificate, Status
+from engine.runtimes import runtime_named
+from engine.tasks.encoding import Encoder
+
+CALIBRATION_TEXTS = 256
+WEIGHTS = "model.safetensors"
+
+
+def save(model: Model, target: Path, context: Context) -> Path:
+    """Write `model` at `target` as its storage says; what a trial already wrote is moved there unchanged."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if model.saved is not None:
+        shutil.move(model.saved, target)
+        return target
+    target.mkdir()
+    encoder = Encoder(model.folder)
+    texts = context.data.train.first(CALIBRATION_TEXTS).texts
+    batches = [encoder.batch([text]) for text in texts]
+    runtime = runtime_named(model.storage.runtime)
+    runtime.save(model, target, batches, lambda message: context.progress(0, 0, message))
+    return target
+
+
+def keep_weights(model: Model, folder: Path, original: Path) -> None:
+    """Keep the weights in 32 bits beside a result in fewer, so that it can be exported in another format.
+
+    Where no step changed them, the kept original's file is linked rather than copied.
+    """
+    from safetensors.torch import save_file
+
+    if model.storage.runtime == "torch" and model.storage.bits == 32:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().contiguous().clone() for name, value in model.network.state_dict().items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    if sha256_of(folder / WEIGHTS) == sha256_of(original / WEIGHTS):
+        (folder / WEIGHTS).unlink()
+        _link(original / WEIGHTS, folder / WEIGHTS)
+    model.network.config.save_pretrained(folder)
+    copy_tokenizer(model.folder, folder)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
+
+
+def judge(
+    folder: Path, bits: int, context: Context, referee: Referee, recipe: dict[str, Any], environment: dict[str, str]
+) -> Judgement:
+    """Measure the saved folder and put the certificate in it.
+
+    Hashes are taken before and after: what was measured is what is there.
+    """
+    hashes = hashes_of(folder)
+    judgement = referee.judge(folder, f"{bits} bits", context.progress)
+    check_hashes(folder, hashes)
+    certify(folder, judgement, referee.baseline, hashes, recipe, environment)
+    return judgement
+
+
+def certify(
+    folder: Path,
+    judgement: Judgement,
+    baseline: Baseline,
+    hashes: dict[str, str],
+    recipe: dict[str, Any],
+    environment: dict[str, str],
+) -> None:
+    """Write `bozzetto.json` into the folder."""
+    certificate = Certificate(
+        recipe=recipe,
+        environment=environment,
+        baseline=baseline.measurement,
+        optimized=judgement.measurement,
+        comparison=judgement.comparison,
+        sha256=hashes,
+    )
+    write_certificate(folder, certificate)
+
+
+def write_changed(path: Path, changed: list[dict[str, Any]]) -> None:
+    """The changed answers, worst first, one JSON object a line."""
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in changed)
+
+
+def within(limits: Limits, judgement: Judgement) -> tuple[Status, str]:
+    """FINISHED, or which limit the measured folder breaks, in a sentence."""
+    floor, found = limits.max_quality_loss, judgement.comparison.quality
+    if floor is not None and found and -100 * found.value > floor:
+        return Status.FLOOR_BROKEN, (
+            f"The quality floor was broken when the finished folder was measured: {-100 * found.value:.2f} points lost "
+            f"on test texts, more than the {floor:g} allowed. The folder is kept, but it is not a result."
+        )
+    size = judgement.measurement.size_bytes or 0
+    if limits.max_size_mb is not None and size > limits.max_size_mb * 1e6:
+        return Status.OVER_LIMIT, (
+            f"The folder is {size / 1e6:.1f} MB, above the limit of {limits.max_size_mb:g} MB. "
+            "Use fewer bits or take out more; the folder is kept."
+        )
+    return Status.FINISHED, ""

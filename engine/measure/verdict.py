@@ -1,0 +1,38 @@
+"""The verdict in words: what a person reads first."""
+
+from __future__ import annotations
+
+from engine.run import Comparison, Measurement, Ratio
+
+NOISE = 0.05
+"""A difference with a larger p-value is called noise."""
+
+
+def verdict(baseline: Measurement, optimized: Measurement, comparison: Comparison) -> str:
+    """Two sentences: size and speed; answers and accuracy."""
+    gains = [_smaller(comparison.size)] if comparison.size else []
+    if comparison.latency and comparison.throughput:
+        gains.append(f"{_faster(comparison.latency)} for one text, {_faster(comparison.throughput)} in batches")
+    sentences = [", ".join(gains) + "."] if gains else []
+    if comparison.quality and baseline.quality and optimized.quality:
+        name = optimized.quality.metric
+        meaning = "within noise" if comparison.quality.p_value >= NOISE else "a real difference"
+        if comparison.quality.value == 0:
+            meaning = "no difference"
+        sentences.append(
+            f"{comparison.same_answers:,} of {comparison.answers:,} answers are the same; "
+            f"{name} {baseline.quality.value:.1%} → {optimized.quality.value:.1%}, {meaning}.".replace("%", " %")
+        )
+    return " ".join(sentences)
+
+
+def _smaller(ratio: float) -> str:
+    if 0.99 < ratio < 1.01:
+        return "The same size"
+    return f"{ratio:.1f}× smaller" if ratio > 1 else f"{1 / ratio:.1f}× larger"
+
+
+def _faster(ratio: Ratio) -> str:
+    if ratio.low <= 1.0 <= ratio.high or 0.95 < ratio.value < 1.05:
+        return "as fast"
+    return f"{ratio.value:.1f}× faster" if ratio.value > 1 else f"{1 / ratio.value:.1f}× slower"

@@ -1,0 +1,93 @@
+"""Pruning carried out: judge by data, remove or set to zero, train to recover if asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.models import importance, surgery
+from engine.models.model import Model
+from engine.tasks.encoding import Encoder
+from engine.training import Batch, Budget, labels_loss, to_batch, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.context import Context
+    from engine.techniques.prune import Prune
+
+JUDGED_TEXTS = 512
+JUDGED_BATCH = 32
+
+
+def prune(model: Model, technique: Prune, context: Context) -> Model:
+    """The model without what matters least; its profile is the one the technique foretold."""
+    left = technique.after(model.profile)
+    encoder = Encoder(model.folder)
+    after_step: Callable[[], None] = lambda: None  # noqa: E731
+    if technique.sparsity > 0:
+        context.progress(0, 0, "finding out what matters least")
+        if technique.structure == "weights":
+            after_step = _zero_weights(model, technique, encoder, context)
+        elif technique.structure == "layers":
+            _drop_layers(model, technique, encoder, context)
+        else:
+            _drop_units(model, technique, encoder, context)
+    if technique.recovery_minutes > 0:
+        budget = Budget(technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate)
+        best = train(model.network, labels_loss, encoder, context, budget, after_step)
+        context.note(f"After recovery, {best:.1%} of validation answers are right.")
+    return model.with_profile(left)
+
+
+def _drop_units(model: Model, technique: Prune, encoder: Encoder, context: Context) -> None:
+    family, network = model.family, model.network
+    heads = technique.structure == "attention heads"
+    projection = family.attention_output if heads else family.feed_forward_out
+    scores = importance.unit_importance(
+        network, family, projection, _judged(encoder, context), labels_loss, technique.importance
+    )
+    if heads:
+        size = surgery.head_size(network, family)
+        scores = [score.reshape(-1, size).sum(dim=1) for score in scores]
+    chosen = [score.topk(technique.kept(len(score))).indices.sort().values for score in scores]
+    (surgery.keep_heads if heads else surgery.keep_neurons)(network, family, chosen)
+
+
+def _drop_layers(model: Model, technique: Prune, encoder: Encoder, context: Context) -> None:
+    scores = importance.layer_importance(
+        model.network, model.family, _judged(encoder, context), labels_loss, technique.importance
+    )
+    count = technique.kept(len(scores))
+    chosen = sorted(int(index) for index in scores.topk(count).indices)
+    surgery.keep_layers(model.network, model.family, chosen)
+    context.note("Layers that stay: " + ", ".join(str(index + 1) for index in chosen) + ".")
+
+
+def _zero_weights(model: Model, technique: Prune, encoder: Encoder, context: Context) -> Callable[[], None]:
+    """Zero the least important weights, row by row of each output (Wanda's comparison group); returns the re-zeroing."""
+    import torch
+
+    scores = importance.weight_importance(
+        model.network, model.family, _judged(encoder, context), labels_loss, technique.importance
+    )
+    masks = {}
+    for name, score in scores.items():
+        count = round(score.shape[1] * technique.sparsity)
+        least = score.topk(count, dim=1, largest=False).indices
+        masks[model.network.get_submodule(name)] = torch.ones_like(score).scatter_(1, least, 0.0)
+
+    def zero() -> None:
+        with torch.no_grad():
+            for linear, mask in masks.items():
+                linear.weight.mul_(mask)
+
+    zero()
+    return zero
+
+
+def _judged(encoder: Encoder, context: Context) -> Iterator[Batch]:
+    """Training batches to judge importance by, with progress."""
+    examples = context.data.train.first(JUDGED_TEXTS)
+    for number, piece in enumerate(examples.batches(JUDGED_BATCH)):
+        context.progress(number * JUDGED_BATCH, len(examples), "finding out what matters least")
+        yield to_batch(piece, encoder, 0.0)

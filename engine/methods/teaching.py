@@ -1,0 +1,101 @@
+"""Distillation carried out: a student, its teacher, and what they should agree on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.models import surgery
+from engine.models.model import Model
+from engine.tasks import classification
+from engine.tasks.encoding import Encoder
+from engine.training import Batch, Budget, train
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from engine.context import Context
+    from engine.techniques.distill import Distill
+
+
+def teach(model: Model, technique: Distill, context: Context) -> Model:
+    """A student of fewer layers, trained on what the original answers."""
+    teacher = context.teacher()
+    left = technique.after(model.profile)
+    chosen = spaced(model.profile.layers, left.layers)
+    surgery.keep_layers(model.network, model.family, chosen)
+    context.note("The student begins with layers " + ", ".join(str(index + 1) for index in chosen) + ".")
+    pairs = depth_pairs(left.layers, teacher.profile.layers)
+    loss_of = TeacherLoss(teacher.network, technique, pairs)
+    budget = Budget(technique.minutes, technique.epochs, technique.learning_rate)
+    best = train(model.network, loss_of, Encoder(model.folder), context, budget)
+    context.note(f"The best student answers {best:.1%} of validation texts rightly.")
+    return model.with_profile(left)
+
+
+def spaced(total: int, count: int) -> list[int]:
+    """`count` of `total` layers, evenly spaced, the last one always among them where there are two or more."""
+    if count == 1:
+        return [0]
+    return [round(index * (total - 1) / (count - 1)) for index in range(count)]
+
+
+def depth_pairs(student_layers: int, teacher_layers: int) -> list[tuple[int, int]]:
+    """(student, teacher) positions among the hidden states that are at matching depths; 0 is the embeddings."""
+    return [(k, round(k * teacher_layers / student_layers)) for k in range(student_layers + 1)]
+
+
+class TeacherLoss:
+    """Softened logits and hidden states of the teacher; towards the end, the labels too.
+
+    loss = T² · KL(teacher ‖ student) at temperature T (arXiv:1503.02531)
+         + w · mean squared difference of normalized hidden states at matching depths (arXiv:1909.10351)
+         + cross-entropy with the labels in the last `label_share` of the time.
+    """
+
+    def __init__(self, teacher: nn.Module, technique: Distill, pairs: list[tuple[int, int]]) -> None:
+        self._teacher = teacher.eval().requires_grad_(False)
+        self._technique = technique
+        self._pairs = pairs
+
+    def __call__(self, student: nn.Module, batch: Batch) -> torch.Tensor:
+        import torch
+        from torch.nn import functional
+
+        technique = self._technique
+        self._teacher.to(batch.labels.device)
+        inner = technique.hidden_weight > 0
+        with torch.no_grad():
+            wanted = self._teacher(**batch.inputs, output_hidden_states=inner)
+        given = student(**batch.inputs, output_hidden_states=inner)
+        heat = technique.temperature
+        loss = heat**2 * functional.kl_div(
+            functional.log_softmax(given.logits / heat, dim=-1),
+            functional.log_softmax(wanted.logits / heat, dim=-1),
+            log_target=True,
+            reduction="batchmean",
+        )
+        if inner:
+            mask = batch.inputs["attention_mask"].unsqueeze(-1).float()
+            loss = loss + technique.hidden_weight * hidden_loss(
+                given.hidden_states, wanted.hidden_states, self._pairs, mask
+            )
+        if batch.progress >= 1.0 - technique.label_share:
+            loss = loss + classification.loss(given.logits, batch.labels)
+        return loss
+
+
+def hidden_loss(
+    student: tuple[torch.Tensor, ...],
+    teacher: tuple[torch.Tensor, ...],
+    pairs: list[tuple[int, int]],
+    mask: torch.Tensor,
+) -> torch.Tensor:
+    """Mean over pairs and real tokens of ‖s − t‖² / ‖t‖²; states [texts, tokens, hidden], mask [texts, tokens, 1]."""
+    import torch
+
+    terms = []
+    for ours, theirs in pairs:
+        difference = ((student[ours] - teacher[theirs]).square().sum(dim=-1, keepdim=True) * mask).sum()
+        terms.append(difference / (teacher[theirs].square().sum(dim=-1, keepdim=True) * mask).sum())
+    return torch.stack(terms).mean()

@@ -1,0 +1,49 @@
+"""A mended copy of a model folder in the cache; the user's own folder is never written to."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.files import sha256_of_all
+
+Mend = Callable[[Path, Path], None]
+"""Given the old folder and the new one, writes to the new one what the old one lacks."""
+
+
+def mended(folder: Path, name: str, cache: Path, keep: Sequence[Path], mends: Sequence[Mend]) -> Path:
+    """The folder under `cache` that holds `keep` of `folder` and what `mends` wrote.
+
+    Made once for the same contents, in a temporary folder that is then renamed: what is there is
+    whole. Files are linked where the disk allows it, so that large weights take no more room.
+    """
+    plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[-60:] or "model"
+    everything = sorted(path for path in folder.iterdir() if path.is_file())
+    place = cache / f"{plain}-{sha256_of_all(everything)[:12]}"
+    if place.is_dir():
+        return place
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{plain}-") as temporary:
+        made = Path(temporary) / place.name
+        made.mkdir()
+        for path in keep:
+            _link(path, made / path.name)
+        for mend in mends:
+            mend(folder, made)
+        try:
+            os.replace(made, place)
+        except OSError:
+            if not place.is_dir():  # else another process was first
+                raise
+    return place
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old.resolve(), new)
+    except OSError:
+        shutil.copyfile(old, new)

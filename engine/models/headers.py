@@ -1,0 +1,148 @@
+"""What a safetensors checkpoint holds, read from the files' headers alone: names, shapes, types.
+
+A header is a JSON object behind an 8-byte length, so this needs no torch and works on models
+far larger than memory. Format: https://github.com/huggingface/safetensors#format
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from engine.errors import Refused
+
+ITEM_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "C64": 8, "BOOL": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1,
+}  # fmt: skip
+LARGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One stored tensor: its type as safetensors names it ("F32") and its shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in the file."""
+        return self.count * ITEM_BYTES.get(self.dtype, 4)
+
+
+def read_header(path: Path) -> dict[str, Tensor]:
+    """Name → tensor of one `.safetensors` file; raises `Refused` where it is cut short or damaged.
+
+    Sound means: every tensor is as long as its shape says, and they fill the file without gap or
+    overlap up to its very end.
+    """
+    size = path.stat().st_size
+    try:
+        header, begin = _header(path, size)
+        tensors = {name: _tensor(value) for name, value in header.items()}
+        places = sorted(_place(header[name], tensor) for name, tensor in tensors.items())
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
+        raise _damaged(path, size) from error
+    end = 0
+    for start, stop in places:
+        if start != end:
+            raise _damaged(path, size)
+        end = stop
+    if begin + end != size:
+        raise _damaged(path, size)
+    return tensors
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The folder's safetensors files: one, or the shards that the index names.
+
+    Raises `Refused` where a shard is missing or its name leads out of the folder.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    return shards(folder, "model.safetensors.index.json")
+
+
+def shards(folder: Path, index_name: str) -> list[Path]:
+    """The weight files that an index names (none if there is no such index)."""
+    index = folder / index_name
+    if not index.is_file():
+        return []
+    try:
+        listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        names = sorted(set(listed))
+        outside = [name for name in names if not _is_bare(name)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"{index} cannot be read as a list of weight files. Copy or download it again.") from error
+    if outside:
+        raise Refused(
+            f"{index} names a weight file outside its folder ({outside[0]!r}), which no sound "
+            "model does. Get it from a source that you trust."
+        )
+    for name in names:
+        if not (folder / name).is_file():
+            raise Refused(f"{folder} lacks the weight file {name} that its index names. Copy it there.")
+    return [folder / name for name in names]
+
+
+def read_headers(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a checkpoint folder, over all its shards."""
+    tensors: dict[str, Tensor] = {}
+    for path in weight_files(folder):
+        tensors.update(read_header(path))
+    return tensors
+
+
+def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:
+    """The header's entries and where the data begin; ValueError if there is no header."""
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        if len(prefix) < 8:
+            raise ValueError("no length")
+        (length,) = struct.unpack("<Q", prefix)
+        if length > min(size - 8, LARGEST_HEADER):
+            raise ValueError("longer than the file")
+        header = json.loads(file.read(length))
+    return {name: value for name, value in header.items() if name != "__metadata__"}, 8 + length
+
+
+def _tensor(value: dict[str, Any]) -> Tensor:
+    dtype, shape = value["dtype"], tuple(value["shape"])
+    if dtype not in ITEM_BYTES or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"no tensor: {dtype} {shape}")
+    return Tensor(dtype, shape)
+
+
+def _place(value: dict[str, Any], tensor: Tensor) -> tuple[int, int]:
+    """Where a tensor begins and ends, counted from the end of the header."""
+    start, stop = value["data_offsets"]
+    if type(start) is not int or type(stop) is not int or stop - start != tensor.bytes:
+        raise ValueError("not as long as its shape says")
+    return start, stop
+
+
+def _is_bare(name: str) -> bool:
+    """Whether a name is that of a file in the folder itself, on any system."""
+    return name not in ("", ".", "..") and all(kind(name).name == name for kind in (PurePosixPath, PureWindowsPath))
+
+
+def _damaged(path: Path, size: int) -> Refused:
+    return Refused(f"{path} is damaged or was not copied to its end ({size:,} bytes). Copy or download the file again.")

@@ -1,0 +1,126 @@
+"""A model in memory on its way from the original to what is saved."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import Refused
+from engine.models.families import Family, family_of
+from engine.models.profile import Profile, Storage, read_profile
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Model:
+    """`network` in eval mode and 32 bits, with what is needed to write it again.
+
+    `folder` is where config and tokenizer came from; `saved` is set once the model was written as
+    `storage` says, so that what was tried is what is shipped.
+    """
+
+    network: torch.nn.Module
+    profile: Profile
+    family: Family
+    folder: Path
+    saved: Path | None = None
+
+    @property
+    def storage(self) -> Storage:
+        """How it is to be written."""
+        return self.profile.storage
+
+    def with_profile(self, profile: Profile) -> Model:
+        """The same network, described anew; what was saved before no longer counts."""
+        return replace(self, profile=profile, saved=None)
+
+    def copy(self) -> Model:
+        """A deep copy of the network, so that a step can be taken back."""
+        return replace(self, network=copy.deepcopy(self.network))
+
+
+def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = ()) -> Model:
+    """Load a resolved folder for classification, on the CPU, in 32 bits.
+
+    With `labels`, a new head for them replaces the old one (or the missing one). Raises `Refused`
+    where the weights do not fit the config or hold NaN.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    profile = read_profile(folder)
+    extra = {}
+    if labels:
+        extra = {
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: index for index, label in enumerate(labels)},
+            "ignore_mismatched_sizes": True,
+        }
+    try:
+        with quiet():
+            network = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=trust,
+                use_safetensors=True,
+                **extra,
+            )
+    except Exception as error:
+        first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise Refused(
+            f"The model in {folder} could not be loaded: {first_line} Check that config.json belongs to these weights."
+        ) from error
+    broken = [name for name, value in network.state_dict().items() if not torch.isfinite(value.float()).all()]
+    if broken:
+        raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
+    network.eval()
+    if labels:
+        profile = profile.model_copy(update={"labels": labels, "has_head": True})
+    return Model(network=network, profile=profile, family=family_of(profile.model_type), folder=folder)
+
+
+def open_kept(folder: Path) -> Model:
+    """Load weights that a run kept, also those with fewer heads than config.json can say."""
+    from safetensors.torch import load_file
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    from engine.models.surgery import fit_attention
+
+    profile = read_profile(folder)
+    family = family_of(profile.model_type)
+    weights = load_file(folder / "model.safetensors")
+    with quiet():
+        network = AutoModelForSequenceClassification.from_config(
+            AutoConfig.from_pretrained(folder, local_files_only=True)
+        )
+    uneven = fit_attention(network, family, weights)
+    network.load_state_dict(weights)
+    network.eval()
+    if uneven:
+        profile = profile.model_copy(update={"uneven": True, "loads_plainly": False})
+    return Model(network=network, profile=profile, family=family, folder=folder)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' bars and advice off the terminal; what matters is said by us."""
+    from transformers.utils import logging
+
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,109 @@
+"""Whether config, weights and their places in the folder agree. Reads headers; needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Refused
+from engine.models.families import Family
+from engine.models.headers import Tensor, read_headers
+from engine.models.profile import Profile, labels_of, with_body
+from engine.models.tokenizer_files import ALL_TOKENIZER_FILES
+
+FLOATS = ("F64", "F32", "F16", "BF16")
+
+
+def check_links(folder: Path) -> None:
+    """Raise `Refused` if config or tokenizer are links out of the folder.
+
+    They are copied into what is exported, and a folder from a stranger must not make that carry
+    another file along. The Hub's cache links to its own blobs; weights are checked by their format.
+    """
+    home = folder.parent.parent if folder.parent.name == "snapshots" else folder
+    for name in ("config.json", *ALL_TOKENIZER_FILES):
+        path = folder / name
+        if path.is_symlink() and not path.resolve().is_relative_to(home.resolve()):
+            raise Refused(f"{path} is a link to a file outside its folder. Put the file itself in its place.")
+
+
+def check_weights(folder: Path, config: dict[str, Any], family: Family, profile: Profile) -> None:
+    """Raise `Refused` where the weights are not those that config.json describes."""
+    if config.get("quantization_config"):
+        raise Refused(
+            f"The model in {folder} is quantized already, which cannot be undone. "
+            "Choose the model that it was made from."
+        )
+    tensors = {with_body(name, family): tensor for name, tensor in read_headers(folder).items()}
+    _check_layers(tensors, family, profile, folder)
+    for name, shape in _expected(family, profile).items():
+        _check_shape(name, tensors.get(name), shape, folder)
+    if profile.hidden % profile.heads:
+        raise Refused(
+            f"config.json in {folder} asks for {profile.heads} attention heads, which do not divide "
+            f"{profile.hidden} numbers evenly. Copy or download the model again."
+        )
+    if profile.has_head:
+        _check_head(tensors, config, family, folder)
+
+
+def _check_layers(tensors: dict[str, Tensor], family: Family, profile: Profile, folder: Path) -> None:
+    inside = family.layers + "."
+    found = {name.removeprefix(inside).split(".")[0] for name in tensors if name.startswith(inside)}
+    # The count first: a config may claim more layers than one would care to list.
+    if len(found) != profile.layers or found != {str(place) for place in range(len(found))}:
+        raise Refused(
+            f"config.json in {folder} asks for {profile.layers} layers, the weights hold {len(found)}: "
+            "they do not belong together. Copy or download the model again."
+        )
+
+
+def _expected(family: Family, profile: Profile) -> dict[str, tuple[int, int]]:
+    """Name of each matrix that the config describes → its shape."""
+    hidden, width = profile.hidden, profile.feed_forward_width
+    shapes = {f"{family.word_embeddings}.weight": (profile.vocabulary, hidden)}
+    for place in range(profile.layers):
+        layer = f"{family.layers}.{place}"
+        shapes |= {f"{layer}.{part}.weight": (hidden, hidden) for part in family.attention}
+        shapes[f"{layer}.{family.feed_forward_in}.weight"] = (width, hidden)
+        shapes[f"{layer}.{family.feed_forward_out}.weight"] = (hidden, width)
+    return shapes
+
+
+def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int, int], folder: Path) -> None:
+    if tensor is None:
+        raise Refused(f"The weights in {folder} lack '{name}'. Copy or download the model again.")
+    if tensor.dtype not in FLOATS:
+        raise Refused(
+            f"The weights in {folder} are stored as {tensor.dtype} ('{name}'): this model is "
+            "quantized already. Choose the model that it was made from."
+        )
+    if tensor.shape != shape:
+        stored, asked = (" × ".join(f"{size:,}" for size in s) for s in (tensor.shape, shape))
+        raise Refused(
+            f"'{name}' in {folder} is {stored}, but config.json asks for {asked}: weights and config "
+            "do not belong together. Copy or download the model again."
+        )
+
+
+def _check_head(tensors: dict[str, Tensor], config: dict[str, Any], family: Family, folder: Path) -> None:
+    kinds = [str(kind) for kind in config.get("architectures") or ()]
+    if kinds and not any("SequenceClassification" in kind for kind in kinds):
+        raise Refused(
+            f"The model in {folder} was trained for another task ({kinds[0]}), not to classify whole "
+            "texts. Choose a text classifier, or the model that it was trained from."
+        )
+    problem, labels = config.get("problem_type"), labels_of(config)
+    if problem in ("regression", "multi_label_classification") or len(labels) == 1:
+        kind = "several labels at once" if str(problem).startswith("multi") else "a number, no label"
+        raise Refused(
+            f"The model in {folder} answers with {kind}, which is not supported yet. "
+            "Choose a model that gives each text one of several labels."
+        )
+    names = (f"{family.classifier}.weight", f"{family.classifier}.out_proj.weight")
+    outputs = next((tensors[name].shape[0] for name in names if name in tensors), len(labels))
+    if outputs != len(labels):
+        raise Refused(
+            f"The model in {folder} has {outputs} outputs but config.json names {len(labels)} labels "
+            "('id2label'). Correct config.json, or download the model again."
+        )

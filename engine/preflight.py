@@ -1,0 +1,88 @@
+"""Before a run: how long, how much memory and disk, and what stands in the way. Light: no torch."""
+
+from __future__ import annotations
+
+from engine.device import free_disk, free_memory
+from engine.models.profile import Profile
+from engine.recipe import Recipe
+from engine.store import home
+from engine.technique import Frozen
+from engine.techniques import estimates
+from engine.techniques.distill import Distill
+from engine.techniques.prune import Prune
+from engine.techniques.train_head import TrainHead
+
+LIBRARIES_BYTES = 1_100_000_000
+"""Resident memory of torch, transformers, OpenVINO and NNCF together, as measured."""
+FIXED_SECONDS = 40.0
+
+
+class Preflight(Frozen):
+    """The line above the Run button. `problems` are sentences; with one of them the run is refused."""
+
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    problems: tuple[str, ...] = ()
+
+
+def preflight(recipe: Recipe, profile: Profile) -> Preflight:
+    """Arithmetic on the recipe and the model's profile, against what this machine has free now."""
+    weights = 4 * profile.parameters
+    minutes = [_minutes(step) for step in recipe.steps]
+    # The original and its copy here, one more in each of two measuring processes, and while
+    # training the gradients and Adam's two moments.
+    copies = 5 + (4 if any(minutes) else 0)
+    memory = LIBRARIES_BYTES + copies * weights
+    last = estimates(recipe.steps, profile)[-1].size_bytes if recipe.steps else profile.original_bytes
+    disk = 2 * profile.original_bytes + 3 * last + 50_000_000
+    seconds = FIXED_SECONDS + 60 * sum(minutes) + weights / 2e7
+    if recipe.limits.time_minutes is not None:
+        seconds = min(seconds, FIXED_SECONDS + 60 * recipe.limits.time_minutes)
+    return Preflight(
+        seconds=seconds, memory_bytes=memory, disk_bytes=disk, problems=tuple(_problems(recipe, profile, memory, disk))
+    )
+
+
+def _minutes(step: object) -> float:
+    if isinstance(step, (Distill, TrainHead)):
+        return step.minutes
+    return step.recovery_minutes if isinstance(step, Prune) else 0.0
+
+
+def _problems(recipe: Recipe, profile: Profile, memory: int, disk: int) -> list[str]:
+    problems = []
+    if memory > free_memory():
+        problems.append(
+            f"This needs about {memory / 1e9:.1f} GB of memory: {profile.parameters / 1e6:,.0f} million numbers of 4 bytes, "
+            f"held several times; {free_memory() / 1e9:.1f} GB are free. Close programs or choose a smaller model."
+        )
+    if disk > free_disk(home()):
+        problems.append(
+            f"This needs about {disk / 1e9:.1f} GB of disk; {free_disk(home()) / 1e9:.1f} GB are free at {home()}. "
+            "Free some, or set BOZZETTO_HOME to a larger disk."
+        )
+    if not profile.has_head and not any(isinstance(step, TrainHead) for step in recipe.steps):
+        problems.append(
+            "This model cannot classify yet: it has no classification head. Add the step train_head, which teaches it your "
+            "labels from your training texts; what it learns then counts as the original."
+        )
+    left = profile
+    for step in recipe.steps:
+        if refusal := step.refusal(left):
+            problems.append(f"{step.title}: {refusal}")
+        left = step.after(left)
+    if not problems and recipe.limits.max_size_mb and recipe.steps:
+        problems += _too_large(recipe, profile)
+    return problems
+
+
+def _too_large(recipe: Recipe, profile: Profile) -> list[str]:
+    found = estimates(recipe.steps, profile)[-1]
+    limit = (recipe.limits.max_size_mb or 0) * 1e6
+    if found.size_bytes * (1 - found.size_error) <= limit:
+        return []
+    return [
+        f"The folder would be {found.size_bytes / 1e6:.1f} MB, above the limit of {limit / 1e6:g} MB. "
+        "Use fewer bits, take out more, or raise the limit."
+    ]

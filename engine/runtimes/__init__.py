@@ -1,0 +1,20 @@
+"""The runtimes that a folder can be saved for; one file each."""
+
+from __future__ import annotations
+
+from engine.runtimes.base import Batch, Runtime, Session
+from engine.runtimes.onnx_runtime import OnnxRuntime
+from engine.runtimes.openvino_runtime import OpenVinoRuntime
+from engine.runtimes.torch_runtime import TorchRuntime
+
+RUNTIMES: tuple[Runtime, ...] = (TorchRuntime(), OnnxRuntime(), OpenVinoRuntime())
+
+__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "runtime_named"]
+
+
+def runtime_named(name: str) -> Runtime:
+    """The runtime of that name; raises KeyError for a name that validation should have refused."""
+    for runtime in RUNTIMES:
+        if runtime.name == name:
+            return runtime
+    raise KeyError(name)

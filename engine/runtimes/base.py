@@ -1,0 +1,77 @@
+"""A runtime: how a saved folder is written, loaded and run. Knows no technique.
+
+Each runtime is one file. Its light half (name, what it can hold, how many bytes it takes, how fast
+it was seen to be) is read by estimates; its heavy half imports its library inside `save` and `load`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.models.profile import Profile, RuntimeName
+from engine.technique import Forecast
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.models.model import Model
+
+Batch = Mapping[str, "np.ndarray"]
+"""Input name ("input_ids", "attention_mask", …) → int64 array [texts, tokens]."""
+Session = Callable[[Batch], "np.ndarray"]
+"""A loaded model: a batch in, float32 logits [texts, labels] out."""
+BASIS = "measured on a 2-core machine with AVX512-VNNI"
+
+
+class Runtime(ABC):
+    """One way to run a saved folder."""
+
+    name: ClassVar[RuntimeName]
+    title: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    """What must be installed for it."""
+    marker: ClassVar[str]
+    """The file by which a folder of this runtime is known."""
+    speed: ClassVar[dict[int, tuple[float, float]]]
+    """Bits → how many times as fast as torch in 32 bits, lowest and highest seen (batch 1 and 32)."""
+
+    def missing(self) -> str | None:
+        """A sentence naming what is not installed, or None if it can be used."""
+        absent = [package for package in self.packages if find_spec(package) is None]
+        if not absent:
+            return None
+        return f"{self.title} is not installed here (missing: {', '.join(absent)}). Install it with pip."
+
+    def refusal(self, profile: Profile) -> str | None:
+        """Why a model of this profile cannot be kept in this runtime, or None."""
+        return None
+
+    def forecast(self, profile: Profile) -> Forecast:
+        """How fast a folder of this profile will be beside the original in torch fp32."""
+        low, high = self.speed[profile.storage.bits]
+        work = profile.original_work / max(profile.work, 1)
+        return Forecast(
+            low=low * (0.5 + 0.5 * work),
+            high=high * work,
+            certainty="estimated",
+            basis=f"{self.title} at {profile.storage.bits} bits, {BASIS}, times the work that is left",
+        )
+
+    @abstractmethod
+    def stored_bytes(self, profile: Profile) -> int:
+        """Bytes of a whole saved folder of this profile (weights, graph, tokenizer, config)."""
+
+    @abstractmethod
+    def save(self, model: Model, folder: Path, calibration: Sequence[Batch], progress: Callable[[str], None]) -> None:
+        """Write `model` as `model.storage` says. `calibration` is a sample of real batches for 8 bits."""
+
+    @abstractmethod
+    def load(self, folder: Path, threads: int, *, full_precision: bool = False) -> Session:
+        """Load a saved folder on the CPU with `threads` threads, ready to answer.
+
+        `full_precision` computes in 32 bits whatever is stored: so the original is run.
+        """

@@ -1,0 +1,107 @@
+"""OpenVINO: `openvino_model.xml` and `.bin` beside config and tokenizer.
+
+8 bits: NNCF's post-training quantization of weights (a scale a channel) and activations, calibrated
+on training texts. 16 bits: fp16 on disk, computed in bf16 where the processor can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from engine.artifact import copy_tokenizer
+from engine.models.profile import Profile, RuntimeName
+from engine.runtimes.base import Batch, Runtime, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.models.model import Model
+
+FILE = "openvino_model.xml"
+GRAPH_BYTES = (60_000, 25_000)
+"""The XML alone: for the model, and for each layer (read off exports of the contract suite's models)."""
+GRAPH_BYTES_INT8 = (90_000, 49_000)
+BITS_KEY = ("bozzetto", "bits")
+"""Where the graph itself says how many bits it was made for."""
+
+
+class OpenVinoRuntime(Runtime):
+    """Fast for batches of texts."""
+
+    name: ClassVar[RuntimeName] = "openvino"
+    title: ClassVar[str] = "OpenVINO"
+    packages: ClassVar[tuple[str, ...]] = ("openvino", "nncf")
+    marker: ClassVar[str] = FILE
+    speed: ClassVar[dict[int, tuple[float, float]]] = {32: (0.9, 1.2), 16: (2.2, 3.4), 8: (3.0, 5.0)}
+
+    def stored_bytes(self, profile: Profile) -> int:
+        """Counted: weights at their width, scales, and the graph's own bytes a layer."""
+        vectors = sum(part.vectors for part in profile.parts.values())
+        matrices = profile.parameters - vectors
+        base, layer = GRAPH_BYTES_INT8 if profile.storage.bits == 8 else GRAPH_BYTES
+        graph = base + layer * profile.layers
+        if profile.storage.bits != 8:
+            return (matrices + vectors) * profile.storage.bits // 8 + graph + profile.tokenizer_bytes
+        rows = sum(part.rows for part in profile.parts.values())
+        return matrices + 4 * vectors + 4 * rows + graph + profile.tokenizer_bytes
+
+    def save(self, model: Model, folder: Path, calibration: Sequence[Batch], progress: Callable[[str], None]) -> None:
+        """Convert with free batch and length; calibrate and narrow for 8 bits."""
+        import openvino
+
+        progress("translating the model to OpenVINO")
+        graph = _export(model, calibration)
+        if model.storage.bits == 8:
+            progress("reading calibration texts")
+            graph = _to_int8(graph, calibration)
+        graph.set_rt_info(str(model.storage.bits), list(BITS_KEY))
+        progress("writing the OpenVINO files")
+        openvino.save_model(graph, folder / FILE, compress_to_fp16=model.storage.bits == 16)
+        model.network.config.save_pretrained(folder)
+        copy_tokenizer(model.folder, folder)
+
+    def load(self, folder: Path, threads: int, *, full_precision: bool = False) -> Session:
+        """Compile for the CPU. 32 bits are computed in 32 bits; otherwise as OpenVINO does by default."""
+        import openvino
+
+        core = openvino.Core()
+        graph = core.read_model(folder / FILE)
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        if full_precision or (
+            graph.has_rt_info(list(BITS_KEY)) and graph.get_rt_info(list(BITS_KEY)).astype(str) == "32"
+        ):
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        compiled = core.compile_model(graph, "CPU", settings)
+        names = {name for entry in compiled.inputs for name in entry.names}
+        request = compiled.create_infer_request()
+
+        def session(batch: Batch) -> np.ndarray:
+            request.infer({name: array for name, array in batch.items() if name in names}, share_inputs=True)
+            return request.get_output_tensor(0).data.copy()
+
+        return session
+
+
+def _export(model: Model, calibration: Sequence[Batch]) -> Any:
+    from transformers.exporters import OpenVINOConfig, OpenVINOExporter
+
+    from engine.runtimes.exporting import example_inputs, hushed
+
+    with hushed():
+        exported = OpenVINOExporter().export(
+            model.network, example_inputs(calibration), config=OpenVINOConfig(dynamic=True)
+        )
+    return exported.program
+
+
+def _to_int8(graph: Any, calibration: Sequence[Batch]) -> Any:
+    import nncf
+
+    from engine.runtimes.exporting import hushed
+
+    names = {name for entry in graph.inputs for name in entry.names}
+    feeds = [{name: array for name, array in batch.items() if name in names} for batch in calibration]
+    with hushed():
+        return nncf.quantize(graph, nncf.Dataset(feeds), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(feeds))

@@ -1,0 +1,119 @@
+"""PyTorch: an ordinary Hugging Face folder, loaded with `from_pretrained`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.artifact import copy_tokenizer
+from engine.device import this_machine
+from engine.models.profile import Profile, RuntimeName
+from engine.runtimes.base import Batch, Runtime, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from engine.models.model import Model
+
+HEADER_BYTES = 120
+"""Bytes of a safetensors header for one tensor: its name, type, shape and place."""
+
+
+class TorchRuntime(Runtime):
+    """safetensors weights beside config.json; 8 bits through torchao: the layers' weights only."""
+
+    name: ClassVar[RuntimeName] = "torch"
+    title: ClassVar[str] = "PyTorch"
+    packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    marker: ClassVar[str] = "model.safetensors"
+    speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (1.4, 2.0), 8: (0.3, 1.0)}
+
+    def refusal(self, profile: Profile) -> str | None:
+        """Refused where `from_pretrained` could not rebuild the shapes, and for 8 bits without torchao."""
+        if profile.uneven:
+            return (
+                f"PyTorch's from_pretrained cannot load a {profile.family} with fewer attention heads. "
+                "Choose ONNX Runtime or OpenVINO, or prune something else."
+            )
+        if profile.storage.bits == 8:
+            from importlib.util import find_spec
+
+            if find_spec("torchao") is None:
+                return "8 bits in PyTorch need torchao, which is not installed. Install it, or choose another runtime."
+        return None
+
+    def stored_bytes(self, profile: Profile) -> int:
+        """Counted: every parameter once, at its width, and a header entry for each tensor."""
+        parts = profile.parts.values()
+        tensors = sum(part.tensors for part in parts)
+        fixed = profile.tokenizer_bytes + tensors * HEADER_BYTES
+        if profile.storage.bits != 8:
+            return profile.parameters * profile.storage.bits // 8 + fixed
+        layers = (profile.attention, profile.feed_forward, profile.head)
+        narrow = sum(part.matrices for part in layers)
+        scales = sum(part.rows for part in layers)
+        return narrow + 4 * scales + 4 * (profile.parameters - narrow) + 2 * fixed - profile.tokenizer_bytes
+
+    def save(self, model: Model, folder: Path, calibration: Sequence[Batch], progress: Callable[[str], None]) -> None:
+        """`save_pretrained` in the type that the storage says: fp32, bf16 or fp16, or torchao's int8."""
+        from engine.models.model import quiet
+
+        progress("writing safetensors")
+        network = model.network
+        with quiet():
+            if model.storage.bits == 32:
+                network.save_pretrained(folder)
+            elif model.storage.bits == 16:
+                _copied(network).to(half_type()).save_pretrained(folder)
+            else:
+                _save_int8(network, folder)
+        copy_tokenizer(model.folder, folder)
+
+    def load(self, folder: Path, threads: int, *, full_precision: bool = False) -> Session:
+        """`from_pretrained` of the folder alone, offline; `full_precision` computes in 32 bits whatever is stored."""
+        import torch
+        from transformers import AutoModelForSequenceClassification
+
+        torch.set_num_threads(threads)
+        network = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True
+        ).eval()
+
+        def session(batch: Batch) -> np.ndarray:
+            with torch.inference_mode():
+                tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
+                return network(**tensors).logits.float().numpy()
+
+        return session
+
+
+def half_type() -> torch.dtype:
+    """bf16 where this processor computes in it, else fp16, which keeps three more bits of each number."""
+    import torch
+
+    return torch.bfloat16 if this_machine().runs_bf16 else torch.float16
+
+
+def _copied(network: torch.nn.Module) -> torch.nn.Module:
+    import copy
+
+    return copy.deepcopy(network)
+
+
+def _save_int8(network: torch.nn.Module, folder: Path) -> None:
+    """transformers quantizes while loading, so the 32-bit folder is written first and read again."""
+    import tempfile
+
+    from torchao.quantization import Int8WeightOnlyConfig
+    from transformers import AutoModelForSequenceClassification, TorchAoConfig
+
+    with tempfile.TemporaryDirectory(dir=folder.parent) as plain:
+        network.save_pretrained(plain)
+        narrowed = AutoModelForSequenceClassification.from_pretrained(
+            plain,
+            quantization_config=TorchAoConfig(quant_type=Int8WeightOnlyConfig(version=2), modules_to_not_convert=[]),
+            local_files_only=True,
+        )
+    narrowed.save_pretrained(folder)

@@ -1,0 +1,207 @@
+"""Fewer connections: single weights set to zero, or whole neurons, heads or layers taken out.
+
+Importance comes from data: the first-order Taylor term |weight × gradient| (Molchanov et al. 2019,
+arXiv:1906.10771), or activation × weight (Wanda, arXiv:2306.11695); layers by how little they change
+the stream (ShortGPT's block influence, arXiv:2403.03853). Magnitude is offered for comparison.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from engine.models.families import family_of
+from engine.models.profile import Profile, Storage
+from engine.runtimes import runtime_named
+from engine.technique import Estimate, Options, Slider, Technique
+
+if TYPE_CHECKING:
+    from engine.context import Context
+    from engine.models.model import Model
+
+Structure = Literal["weights", "feed-forward neurons", "attention heads", "layers"]
+
+
+class Prune(Technique):
+    """Remove what matters least."""
+
+    name: ClassVar[str] = "prune"
+    title: ClassVar[str] = "Fewer connections"
+    technical: ClassVar[str] = "pruning"
+    summary: ClassVar[str] = (
+        "Takes out the parts of the model that matter least for your data. Whole neurons, heads or layers make the "
+        "file smaller and the model faster; single weights become zeros, which shrink nothing here. "
+        "It costs quality, so leave time for recovery; do not use it where no loss can be borne."
+    )
+    source: ClassVar[str] = "Molchanov et al. 2019, arXiv:1906.10771; Wanda, arXiv:2306.11695"
+
+    structure: Annotated[
+        Structure,
+        Options(
+            {
+                "feed-forward neurons": "feed-forward neurons",
+                "attention heads": "attention heads",
+                "layers": "whole layers",
+                "weights": "single weights (zeros)",
+            },
+            title="What to take out",
+            help="Neurons, heads and layers are really removed: a smaller, faster model. Zeros change neither.",
+        ),
+    ] = "feed-forward neurons"
+    sparsity: Annotated[
+        float,
+        Slider(
+            0.0,
+            0.9,
+            step=0.05,
+            unit="%",
+            title="How much",
+            help="The share that is taken out, the least important first.",
+        ),
+    ] = 0.25
+    recovery_minutes: Annotated[
+        float,
+        Slider(
+            0.0,
+            120.0,
+            step=0.5,
+            unit="min",
+            title="Recovery",
+            help="Minutes of training on your data afterwards, to win back quality. 0 is none.",
+        ),
+    ] = 0.0
+    importance: Annotated[
+        Literal["gradient", "activation", "magnitude"],
+        Options(
+            {
+                "gradient": "gradient × weight",
+                "activation": "activation × weight",
+                "magnitude": "size of the weight alone",
+            },
+            title="Judged by",
+            help="How importance is found. Gradient and activation look at your data; magnitude does not.",
+            more=True,
+        ),
+    ] = "gradient"
+    recovery_epochs: Annotated[
+        int,
+        Slider(
+            1,
+            200,
+            step=1,
+            unit="times",
+            title="Epochs at most",
+            more=True,
+            help="The most times that recovery reads the training texts.",
+        ),
+    ] = 30
+    learning_rate: Annotated[
+        float,
+        Slider(1e-6, 1e-3, step=1e-6, title="Learning rate", help="Step size of the recovery training.", more=True),
+    ] = 5e-5
+
+    @field_validator("structure", mode="before")
+    @classmethod
+    def _spelling(cls, value: Any) -> Any:
+        """ "feed_forward_neurons" is the same thing as "feed-forward neurons"."""
+        if not isinstance(value, str):
+            return value
+        return value.strip().lower().replace("_", " ").replace("feed forward", "feed-forward")
+
+    def kept(self, total: int) -> int:
+        """How many of `total` equal pieces stay: the nearest count, at least one."""
+        return max(1, round(total * (1.0 - self.sparsity)))
+
+    def refusal(self, profile: Profile) -> str | None:
+        """Every family can be pruned; what it will not load with is said on the card."""
+        return None
+
+    def after(self, profile: Profile) -> Profile:
+        """What is left, part by part."""
+        if self.structure == "weights":
+            return profile.model_copy(update={"zeros": self.sparsity})
+        if self.structure == "layers":
+            return self._fewer_layers(profile)
+        if self.structure == "attention heads":
+            return self._fewer_heads(profile)
+        width = self.kept(profile.feed_forward_width)
+        share = width / profile.feed_forward_width
+        changed = _narrowed(profile.feed_forward, profile, profile.feed_forward_width, width)
+        return profile.model_copy(
+            update={"feed_forward_width": width, "feed_forward": profile.feed_forward.scaled(share, **changed)}
+        )
+
+    def estimate(self, profile: Profile) -> Estimate:
+        """Size by counting what is left; speed by the work that is left."""
+        left = self.after(profile)
+        runtime = runtime_named(left.storage.runtime)
+        return Estimate(
+            size_bytes=runtime.stored_bytes(left),
+            size_error=0.02,
+            speed=runtime.forecast(left),
+            quality="Only measuring will tell." if self.sparsity else "Nothing is taken out.",
+            line=self._line(profile, left),
+            loads_plainly=left.loads_plainly,
+        )
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Judge, remove, and train to recover if asked."""
+        from engine.methods.removal import prune
+
+        return prune(model, self, context)
+
+    def _fewer_layers(self, profile: Profile) -> Profile:
+        layers = self.kept(profile.layers)
+        share = layers / profile.layers
+        return profile.model_copy(
+            update={
+                "layers": layers,
+                "attention": profile.attention.scaled(share).model_copy(
+                    update={"tensors": round(profile.attention.tensors * share)}
+                ),
+                "feed_forward": profile.feed_forward.scaled(share).model_copy(
+                    update={"tensors": round(profile.feed_forward.tensors * share)}
+                ),
+                "norms": profile.norms.scaled(share).model_copy(
+                    update={"tensors": round(profile.norms.tensors * share)}
+                ),
+            }
+        )
+
+    def _fewer_heads(self, profile: Profile) -> Profile:
+        heads = self.kept(profile.heads)
+        plainly = profile.loads_plainly and (
+            heads == profile.heads or family_of(profile.model_type).head_size_in_config
+        )
+        storage = profile.storage if plainly else Storage(runtime="onnxruntime", bits=32)
+        width = profile.hidden
+        changed = _narrowed(profile.attention, profile, 3 * width, round(3 * width * heads / profile.heads))
+        return profile.model_copy(
+            update={
+                "heads": heads,
+                "attention": profile.attention.scaled(heads / profile.heads, **changed),
+                "loads_plainly": plainly,
+                "uneven": not plainly,
+                "storage": storage,
+            }
+        )
+
+    def _line(self, before: Profile, left: Profile) -> str:
+        if self.structure == "weights":
+            return f"{self.sparsity:.0%} of the weights become zeros only: same file, same speed here."
+        if self.structure == "layers":
+            return f"{before.layers - left.layers} of {before.layers} layers leave: smaller and faster for real."
+        if self.structure == "attention heads":
+            text = f"{before.heads - left.heads} of {before.heads} heads leave in every layer."
+            elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
+            return text + ("" if left.loads_plainly else elsewhere)
+        gone = before.feed_forward_width - left.feed_forward_width
+        return f"{gone:,} of {before.feed_forward_width:,} neurons leave in every layer: smaller and faster for real."
+
+
+def _narrowed(part: Any, profile: Profile, inner: int, inner_left: int) -> dict[str, float]:
+    """Shares of rows and vectors left when only the inner dimension shrinks (the outer, hidden one stays)."""
+    outer = profile.hidden
+    share = (inner_left + outer) / (inner + outer)
+    return {"rows": share, "vectors": share}

@@ -1,0 +1,96 @@
+"""A new classification head for an encoder that has none, trained on the data's labels.
+
+It makes the *original* that later steps are compared with, so it runs before the baseline is
+measured. Source: the usual fine-tuning of BERT (Devlin et al. 2019, arXiv:1810.04805).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from engine.models.profile import Part, Profile
+from engine.runtimes import runtime_named
+from engine.technique import Estimate, Forecast, Slider, Technique, Toggle
+
+if TYPE_CHECKING:
+    from engine.context import Context
+    from engine.models.model import Model
+
+
+class TrainHead(Technique):
+    """Teach an encoder without a head to choose among the labels of the data."""
+
+    name: ClassVar[str] = "train_head"
+    title: ClassVar[str] = "Teach it your labels"
+    technical: ClassVar[str] = "fine-tune a classification head"
+    summary: ClassVar[str] = (
+        "Adds a layer that chooses among your labels and trains it on your training texts. Needed only for a model "
+        "that cannot classify yet. What it learns becomes the original that everything is compared with."
+    )
+    source: ClassVar[str] = "Devlin et al. 2019, arXiv:1810.04805"
+    prepares: ClassVar[bool] = True
+
+    minutes: Annotated[
+        float,
+        Slider(0.1, 240.0, step=0.5, unit="min", title="Time to learn", help="Training stops when this time is up."),
+    ] = 5.0
+    whole_model: Annotated[
+        bool,
+        Toggle(
+            "Train the whole model", "On: better answers. Off: only the new layer learns, which is faster and weaker."
+        ),
+    ] = True
+    epochs: Annotated[
+        int,
+        Slider(
+            1,
+            200,
+            step=1,
+            unit="times",
+            title="Epochs at most",
+            more=True,
+            help="The most times that the training texts are read; training may end earlier by its time.",
+        ),
+    ] = 30
+    learning_rate: Annotated[
+        float, Slider(1e-6, 1e-2, step=1e-6, title="Learning rate", help="Step size of the training.", more=True)
+    ] = 1e-4
+
+    def after(self, profile: Profile) -> Profile:
+        """The same model with a head; a pooler of hidden × hidden is counted where there was none."""
+        if profile.has_head:
+            return profile
+        pooler = profile.hidden * profile.hidden if profile.head.matrices == 0 else 0
+        labels = max(2, len(profile.labels))
+        head = Part(
+            matrices=profile.head.matrices + pooler + labels * profile.hidden,
+            rows=profile.hidden + labels,
+            vectors=profile.hidden + labels,
+            tensors=4,
+        )
+        return profile.model_copy(update={"head": head, "has_head": True})
+
+    def estimate(self, profile: Profile) -> Estimate:
+        """The size hardly changes; the quality is what the training data teach."""
+        left = self.after(profile)
+        return Estimate(
+            size_bytes=runtime_named(left.storage.runtime).stored_bytes(left),
+            size_error=0.02,
+            speed=Forecast(low=1.0, high=1.0, certainty="exact", basis="the same layers run"),
+            quality="Only measuring will tell.",
+            line=f"A new layer chooses among your labels, trained for {self.minutes:g} min. It makes nothing smaller.",
+            loads_plainly=True,
+        )
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Train the head (and the body, if asked) on the training split."""
+        from engine.tasks.encoding import Encoder
+        from engine.training import Budget, labels_loss, train
+
+        if not self.whole_model:
+            model.network.get_submodule(model.family.body).requires_grad_(False)
+        budget = Budget(self.minutes, self.epochs, self.learning_rate)
+        best = train(model.network, labels_loss, Encoder(model.folder), context, budget)
+        model.network.requires_grad_(True)
+        context.note(f"The new head answers {best:.1%} of validation texts rightly.")
+        return model.with_profile(self.after(model.profile))

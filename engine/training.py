@@ -1,0 +1,199 @@
+"""The one training loop: a time budget that is kept, the best weights on validation kept.
+
+`accelerate` brings mixed precision and more than one GPU. The learning rate warms up over the first
+tenth and falls linearly to zero; progress is the larger of the share of steps and the share of time,
+so that a run which ends by its epochs is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.context import Context
+from engine.data.splits import Examples
+from engine.tasks import classification
+from engine.tasks.encoding import Encoder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+WARM_UP = 0.1
+VALIDATIONS = 8
+"""How often validation data are looked at, at most, over the whole budget."""
+VALIDATION_TEXTS = 1000
+LOSS_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Training ends at whichever comes first. `minutes` also ends where the run's own time budget does."""
+
+    minutes: float
+    epochs: int
+    learning_rate: float
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one batch: model inputs, labels [texts], and how far training is (0 to 1)."""
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor
+    progress: float
+
+
+LossOf = Callable[["nn.Module", Batch], "torch.Tensor"]
+
+
+def train(
+    network: nn.Module,
+    loss_of: LossOf,
+    encoder: Encoder,
+    context: Context,
+    budget: Budget,
+    after_step: Callable[[], None] = lambda: None,
+) -> float:
+    """Train `network` in place and leave it in eval mode with the best weights seen; returns their accuracy.
+
+    `after_step` runs after every optimizer step (pruning masks are put back there).
+    """
+    import torch
+    from accelerate import Accelerator
+
+    torch.manual_seed(context.seed)
+    mixed = "bf16" if torch.cuda.is_available() else "no"
+    accelerator = Accelerator(mixed_precision=mixed, cpu=not torch.cuda.is_available())
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=budget.learning_rate, weight_decay=0.01)
+    network, optimizer = accelerator.prepare(network, optimizer)
+    clock = _Clock(context, budget)
+    steps = math.ceil(len(context.data.train) / budget.batch_size) * budget.epochs
+    best, best_weights, looked = -1.0, _weights(network), 0.0
+    network.train()
+    for step, examples in enumerate(_batches(context.data.train, budget, context.seed)):
+        progress = max(step / steps, clock.share())
+        if progress >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = budget.learning_rate * _schedule(progress)
+        batch = to_batch(examples, encoder, progress, accelerator.device)
+        with accelerator.autocast():
+            loss = loss_of(network, batch)
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        torch.nn.utils.clip_grad_norm_(trainable, 1.0)
+        optimizer.step()
+        after_step()
+        clock.tell(progress, float(loss.detach()), step)
+        if progress - looked >= 1.0 / VALIDATIONS:
+            looked = progress
+            best, best_weights = _keep_better(network, encoder, context, best, best_weights, step)
+    best, best_weights = _keep_better(network, encoder, context, best, best_weights, steps)
+    network.load_state_dict(best_weights)
+    network.to("cpu").eval()
+    return best
+
+
+def labels_loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+    """Cross-entropy with the labels."""
+    return classification.loss(network(**batch.inputs).logits, batch.labels)
+
+
+def accuracy(network: nn.Module, encoder: Encoder, examples: Examples, check: Callable[[], None]) -> float:
+    """Share of right answers, by the network in memory. A quick check, never a result."""
+    import numpy as np
+
+    logits = logits_of(network, encoder, examples.texts, check)
+    return float((logits.argmax(axis=1) == np.asarray(examples.labels)).mean())
+
+
+def logits_of(network: nn.Module, encoder: Encoder, texts: Sequence[str], check: Callable[[], None]) -> Any:
+    """Logits [texts, labels] as a float32 array, by the network in memory."""
+    import numpy as np
+    import torch
+
+    device = next(network.parameters()).device
+    found = []
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for start in range(0, len(texts), 64):
+            check()
+            batch = encoder.batch(texts[start : start + 64])
+            inputs = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
+            found.append(network(**inputs).logits.float().cpu().numpy())
+    network.train(was_training)
+    return np.concatenate(found)
+
+
+def to_batch(examples: Examples, encoder: Encoder, progress: float, device: Any = "cpu") -> Batch:
+    """Examples as tensors on `device`."""
+    import torch
+
+    inputs = {name: torch.from_numpy(array).to(device) for name, array in encoder.batch(examples.texts).items()}
+    return Batch(inputs, torch.tensor(examples.labels, device=device), progress)
+
+
+class _Clock:
+    """How much of the time is used, and news for the window now and then."""
+
+    def __init__(self, context: Context, budget: Budget) -> None:
+        self._context = context
+        self._start = time.monotonic()
+        self._seconds = budget.minutes * 60.0
+        if context.deadline is not None:
+            self._seconds = max(1.0, min(self._seconds, context.deadline - self._start))
+        self._told = 0.0
+
+    def share(self) -> float:
+        return (time.monotonic() - self._start) / self._seconds
+
+    def tell(self, progress: float, loss: float, step: int) -> None:
+        self._context.check()
+        now = time.monotonic()
+        if now - self._told < LOSS_EVERY_SECONDS:
+            return
+        self._told = now
+        left = max(0.0, (now - self._start) / max(progress, 1e-6) * (1 - progress))
+        self._context.progress(progress, 1.0, f"learning, about {left / 60:.0f} min {left % 60:02.0f} s left")
+        self._context.curve("loss", step, loss)
+
+
+def _keep_better(
+    network: nn.Module, encoder: Encoder, context: Context, best: float, weights: dict[str, Any], step: int
+) -> tuple[float, dict[str, Any]]:
+    examples = context.data.validation.first(VALIDATION_TEXTS)
+    found = accuracy(network, encoder, examples, context.check)
+    context.curve("validation accuracy", step, found)
+    return (found, _weights(network)) if found >= best else (best, weights)
+
+
+def _weights(network: nn.Module) -> dict[str, Any]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _schedule(progress: float) -> float:
+    return progress / WARM_UP if progress < WARM_UP else (1.0 - progress) / (1.0 - WARM_UP)
+
+
+def _batches(train_set: Examples, budget: Budget, seed: int) -> Iterator[Examples]:
+    """Shuffled batches; within a window of batches, texts of alike length go together to save padding."""
+    shuffler = random.Random(seed)
+    size, window = budget.batch_size, budget.batch_size * 20
+    for _ in range(budget.epochs):
+        order = list(range(len(train_set)))
+        shuffler.shuffle(order)
+        batches: list[list[int]] = []
+        for start in range(0, len(order), window):
+            alike = sorted(order[start : start + window], key=lambda index: len(train_set.texts[index]))
+            batches += [alike[at : at + size] for at in range(0, len(alike), size)]
+        shuffler.shuffle(batches)
+        for indices in batches:
+            yield Examples(tuple(train_set.texts[i] for i in indices), tuple(train_set.labels[i] for i in indices))
