@@ -41,6 +41,6 @@ def floor_broken(number: int, step: Technique, comparison: Comparison, floor: fl
     if floor is None or found is None or found.p_value >= NOISE or -100 * found.value <= floor:
         return ""
     return (
-        f"The quality floor was broken at step {number} ({step.name}): {-100 * found.value:.1f} points lost on validation "
-        f"texts, more than the {floor:g} allowed. The model as it was before this step is kept."
+        f"The quality floor was broken at step {number} ({step.name}): {-100 * found.value:.1f} points lost on "
+        f"validation texts, more than the {floor:g} allowed. The model as it was before this step is kept."
     )

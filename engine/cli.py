@@ -26,6 +26,7 @@ from pathlib import Path
 
 from engine import store
 from engine.errors import Cancelled, Refused
+from engine.models.profile import RuntimeName
 from engine.run import Run, Status
 
 EXIT_CODES = {
@@ -36,7 +37,7 @@ EXIT_CODES = {
     Status.FAILED: 1,
     Status.RUNNING: 1,
 }
-FORMATS = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+FORMATS: dict[str, RuntimeName] = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

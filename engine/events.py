@@ -25,6 +25,8 @@ from pydantic import Field, TypeAdapter
 from engine.run import Comparison, Measurement, Run
 from engine.technique import Frozen
 
+Subject = Literal["original", "after a step", "trial", "optimized"]
+
 
 class StepStarted(Frozen):
     """A step of the run begins: step 0 is the original, then each technique, then saving and measuring."""
@@ -59,7 +61,7 @@ class Measured(Frozen):
     """Something was measured. Only what was measured is filled in."""
 
     kind: Literal["measured"] = "measured"
-    subject: Literal["original", "after a step", "trial", "optimized"]
+    subject: Subject
     label: str
     measurement: Measurement
     comparison: Comparison | None = None

@@ -61,9 +61,9 @@ def model_values() -> dict[str, Any]:
     return {
         "models": [
             {"name": f"starter:{m.name}", "title": m.title, "summary": m.summary, "task": m.task}
-            for m in entries.models
+            for m in entries.models.values()
         ],
-        "data": [{"name": f"starter:{d.name}", "title": d.title, "summary": d.summary} for d in entries.data],
+        "data": [{"name": f"starter:{d.name}", "title": d.title, "summary": d.summary} for d in entries.data.values()],
         "runtimes": [{"name": r.name, "title": r.title, "missing": r.missing() or ""} for r in RUNTIMES],
     }
 

@@ -54,8 +54,9 @@ def _problems(recipe: Recipe, profile: Profile, memory: int, disk: int) -> list[
     problems = []
     if memory > free_memory():
         problems.append(
-            f"This needs about {memory / 1e9:.1f} GB of memory: {profile.parameters / 1e6:,.0f} million numbers of 4 bytes, "
-            f"held several times; {free_memory() / 1e9:.1f} GB are free. Close programs or choose a smaller model."
+            f"This needs about {memory / 1e9:.1f} GB of memory: {profile.parameters / 1e6:,.0f} million numbers of 4 "
+            f"bytes, held several times; {free_memory() / 1e9:.1f} GB are free. "
+            "Close programs or choose a smaller model."
         )
     if disk > free_disk(home()):
         problems.append(
@@ -64,8 +65,8 @@ def _problems(recipe: Recipe, profile: Profile, memory: int, disk: int) -> list[
         )
     if not profile.has_head and not any(isinstance(step, TrainHead) for step in recipe.steps):
         problems.append(
-            "This model cannot classify yet: it has no classification head. Add the step train_head, which teaches it your "
-            "labels from your training texts; what it learns then counts as the original."
+            "This model cannot classify yet: it has no classification head. Add the step train_head, which teaches it "
+            "your labels from your training texts; what it learns then counts as the original."
         )
     left = profile
     for step in recipe.steps:

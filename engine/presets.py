@@ -23,7 +23,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         name="balanced",
         title="Balanced",
-        summary="8 bits, made for the runtime that is fastest here: much smaller, much faster, hardly a changed answer.",
+        summary="8 bits, made for the runtime that is fastest here: much smaller, much faster, few changed answers.",
         steps=(Quantize(bits=8, aim="balanced"),),
         limits=Limits(max_quality_loss=1.0),
     ),

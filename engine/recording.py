@@ -59,4 +59,4 @@ def surprise(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == 28:
         return "The disk is full. Free some space, or set BOZZETTO_HOME to a larger disk."
     first = (str(error).strip().splitlines() or [""])[0]
-    return f"Something went wrong that Bozzetto did not foresee ({type(error).__name__}: {first}). The log has the details."
+    return f"Something went wrong that Bozzetto did not foresee ({type(error).__name__}: {first}). See the log."

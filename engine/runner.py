@@ -30,7 +30,7 @@ from engine.context import Context
 from engine.data.reading import load
 from engine.data.splits import Splits
 from engine.errors import Cancelled, Refused
-from engine.events import Emit, Measured, Note, RunFinished, StepStarted
+from engine.events import Emit, Measured, Note, RunFinished, StepStarted, Subject
 from engine.measure.referee import Baseline, Referee
 from engine.models.model import Model, open_model
 from engine.models.resolve import ResolvedModel, resolve
@@ -99,7 +99,7 @@ class _Job:
             raise Refused(problems[0])
         baseline, model = self._original(source, context)
         self.record = self.record.model_copy(update={"baseline": baseline.measurement, "baseline_key": baseline.key})
-        self.emit(Measured(subject="original", label=TITLE, measurement=baseline.measurement))
+        self._say_measured("original", TITLE, baseline.measurement)
         with Referee(baseline, context.data, context.check) as referee:
             context.trial = lambda folder, precision: self._trial(referee, folder, precision, context)
             context.teacher = lambda: open_model(baseline.folder, trust=source.trust)
@@ -114,7 +114,9 @@ class _Job:
         return self.record
 
     def _data(self, source: ResolvedModel) -> Splits:
-        labels = source.profile.labels if source.profile.has_head else None
+        # A new head learns the labels of the data, whatever an old one knew.
+        new_head = any(step.prepares for step in self.recipe.steps)
+        labels = source.profile.labels if source.profile.has_head and not new_head else None
         data = load(self.recipe.source, labels, self.recipe.seed, tick=lambda _: self._check())
         for note in (*source.notes, *data.notes):
             self.emit(Note(text=note))
@@ -158,8 +160,7 @@ class _Job:
             self._say_step(context.step, step.name, step.title)
             before = model.copy() if floor is not None and not step.last else model
             model, measurement, comparison = self._one(step, model, context, referee)
-            told = {"subject": "after a step", "label": step.title}
-            self.emit(Measured(**told, measurement=measurement, comparison=comparison))
+            self._say_measured("after a step", step.title, measurement, comparison)
             if reason := floor_broken(context.step, step, comparison, floor):
                 return self._finish(before, context, referee, Status.FLOOR_BROKEN, reason)
         return self._finish(model, context, referee, Status.FINISHED, "")
@@ -197,8 +198,7 @@ class _Job:
         self.record = self.record.model_copy(
             update={"optimized": found.measurement, "comparison": found.comparison, "verified": True}
         )
-        told = {"subject": "optimized", "label": "Optimized"}
-        self.emit(Measured(**told, measurement=found.measurement, comparison=found.comparison))
+        self._say_measured("optimized", "Optimized", found.measurement, found.comparison)
         if status is Status.FINISHED:
             status, reason = finishing.within(self.recipe.limits, found)
         return self.ended(status, reason)
@@ -208,13 +208,17 @@ class _Job:
     ) -> tuple[Measurement, Comparison]:
         found = referee.trial(folder, precision, context.progress)
         context.tried[folder] = (found.measurement, found.comparison)
-        told = {"subject": "trial", "label": f"{found.measurement.runtime}, {precision}"}
-        self.emit(Measured(**told, measurement=found.measurement, comparison=found.comparison))
+        self._say_measured("trial", f"{found.measurement.runtime}, {precision}", found.measurement, found.comparison)
         return found.measurement, found.comparison
 
     def _say_step(self, step: int, name: str, title: str) -> None:
         self._check()
         self.emit(StepStarted(step=step, steps=len(self.recipe.steps) + 2, name=name, title=title))
+
+    def _say_measured(
+        self, subject: Subject, label: str, measurement: Measurement, comparison: Comparison | None = None
+    ) -> None:
+        self.emit(Measured(subject=subject, label=label, measurement=measurement, comparison=comparison))
 
     def _check(self) -> None:
         if self.cancelled():

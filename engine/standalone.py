@@ -35,7 +35,8 @@ class Measured(Frozen):
         if found.quality:
             quality = found.quality
             lines.append(
-                f"{quality.metric} {quality.value:.2%} ({quality.low:.2%} to {quality.high:.2%}), {quality.count:,} texts"
+                f"{quality.metric} {quality.value:.2%} ({quality.low:.2%} to {quality.high:.2%}), "
+                f"{quality.count:,} texts"
             )
         if found.latency and found.throughput:
             lines.append(f"one text {found.latency.median_ms:.2f} ms (95th percentile {found.latency.p95_ms:.2f}), ")

@@ -25,6 +25,6 @@ def read_parquet(path: Path, columns: Collection[str] | None) -> Iterator[dict[s
             wanted = known if columns is None else [name for name in known if name in columns]
             for batch in file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
                 yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise Refused(f"{path} cannot be read as Parquet ({reason}). Copy or download it again.") from error

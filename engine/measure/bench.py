@@ -118,13 +118,13 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def main() -> None:
+def main(bench: type[Bench] = Bench) -> None:
     """Keep the real output for answers; whatever libraries print goes to the error stream."""
     say = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    Bench(say).serve(sys.stdin)
+    bench(say).serve(sys.stdin)
 
 
 if __name__ == "__main__":

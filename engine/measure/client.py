@@ -37,7 +37,7 @@ class BenchProcess:
     def __enter__(self) -> BenchProcess:
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "engine.measure.bench"],
+            self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -60,6 +60,11 @@ class BenchProcess:
         self._process.wait()
         self._process.stdout.close()  # type: ignore[union-attr]
         self._errors.close()
+
+    @property
+    def command(self) -> list[str]:
+        """What is started."""
+        return [sys.executable, "-m", "engine.measure.bench"]
 
     @property
     def loaded(self) -> dict[str, Any]:

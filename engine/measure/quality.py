@@ -26,7 +26,7 @@ def changed_answers(
     before, after = classification.confidences(original), classification.confidences(optimized)
     first, second = before.argmax(axis=1), after.argmax(axis=1)
     rows = []
-    for index in np.flatnonzero(first != second):
+    for index in np.flatnonzero(first != second).tolist():
         label = labels[index]
         rows.append(
             {

@@ -51,6 +51,8 @@ class Judgement:
 class Referee:
     """Use as a context manager: the original's process starts at once and loads while other work goes on."""
 
+    opens: type[BenchProcess] = BenchProcess
+
     def __init__(
         self, baseline: Baseline, data: Splits, check: Callable[[], None], *, full_precision: bool = True
     ) -> None:
@@ -80,7 +82,7 @@ class Referee:
     def _look(
         self, folder: Path, precision: str, say: Say, data: Examples, reference: np.ndarray, plan: speed.Plan
     ) -> Judgement:
-        with BenchProcess(folder, self._check) as bench:
+        with self.opens(folder, self._check) as bench:
             logits = bench.logits(data.texts, lambda done: say(done, len(data), "answering in a fresh process"))
             sides = [self._original, bench]
             singles = speed.time_singles(sides, data.texts, plan, _rounds(say, "timing one text, turn about"))

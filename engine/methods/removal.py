@@ -12,6 +12,8 @@ from engine.training import Batch, Budget, labels_loss, to_batch, train
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import torch
+
     from engine.context import Context
     from engine.techniques.prune import Prune
 
@@ -44,7 +46,7 @@ def _drop_units(model: Model, technique: Prune, encoder: Encoder, context: Conte
     heads = technique.structure == "attention heads"
     projection = family.attention_output if heads else family.feed_forward_out
     scores = importance.unit_importance(
-        network, family, projection, _judged(encoder, context), labels_loss, technique.importance
+        network, family, projection, _judged(encoder, context), labels_loss, _real, technique.importance
     )
     if heads:
         size = surgery.head_size(network, family)
@@ -55,7 +57,7 @@ def _drop_units(model: Model, technique: Prune, encoder: Encoder, context: Conte
 
 def _drop_layers(model: Model, technique: Prune, encoder: Encoder, context: Context) -> None:
     scores = importance.layer_importance(
-        model.network, model.family, _judged(encoder, context), labels_loss, technique.importance
+        model.network, model.family, _judged(encoder, context), labels_loss, _real, technique.importance
     )
     count = technique.kept(len(scores))
     chosen = sorted(int(index) for index in scores.topk(count).indices)
@@ -64,11 +66,11 @@ def _drop_layers(model: Model, technique: Prune, encoder: Encoder, context: Cont
 
 
 def _zero_weights(model: Model, technique: Prune, encoder: Encoder, context: Context) -> Callable[[], None]:
-    """Zero the least important weights, row by row of each output (Wanda's comparison group); returns the re-zeroing."""
+    """Zero the least important weights of each output row (Wanda's comparison group); returns the re-zeroing."""
     import torch
 
     scores = importance.weight_importance(
-        model.network, model.family, _judged(encoder, context), labels_loss, technique.importance
+        model.network, model.family, _judged(encoder, context), labels_loss, _real, technique.importance
     )
     masks = {}
     for name, score in scores.items():
@@ -79,10 +81,14 @@ def _zero_weights(model: Model, technique: Prune, encoder: Encoder, context: Con
     def zero() -> None:
         with torch.no_grad():
             for linear, mask in masks.items():
-                linear.weight.mul_(mask)
+                linear.weight.mul_(mask.to(linear.weight.device))
 
     zero()
     return zero
+
+
+def _real(batch: Batch) -> torch.Tensor:
+    return batch.inputs["attention_mask"]
 
 
 def _judged(encoder: Encoder, context: Context) -> Iterator[Batch]:

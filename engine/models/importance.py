@@ -1,4 +1,4 @@
-"""How much each part of a network matters for given data.
+"""How much each part of a network matters for given data. Padding is no data: it never counts.
 
 For neurons and heads the input `a` of the layer's output projection is watched: removing a unit is
 setting its part of `a` to zero, and to first order that changes the loss by a · ∂L/∂a (Molchanov et
@@ -8,120 +8,107 @@ al. 2019, arXiv:1906.10771; for heads Michel et al. 2019, arXiv:1905.10650). Wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from engine.models.families import Family
-from engine.models.surgery import layers_of
+from engine.models.surgery import layers_of, linear_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from transformers import PreTrainedModel
 
 Kind = Literal["gradient", "activation", "magnitude"]
-LossOf = Callable[["nn.Module", object], "torch.Tensor"]
+BatchT = TypeVar("BatchT")
+LossOf = Callable[["PreTrainedModel", BatchT], "torch.Tensor"]
 """(network, batch) → scalar loss."""
+RealOf = Callable[[BatchT], "torch.Tensor"]
+"""batch → 1 for each real token, 0 for padding [texts, tokens]."""
 
 
 def unit_importance(
-    network: nn.Module, family: Family, projection: str, batches: Iterable[object], loss_of: LossOf, kind: Kind
+    network: PreTrainedModel,
+    family: Family,
+    projection: str,
+    batches: Iterable[BatchT],
+    loss_of: LossOf[BatchT],
+    real_of: RealOf[BatchT],
+    kind: Kind,
 ) -> list[torch.Tensor]:
     """Importance of every input unit of `projection` (a name within a layer), one tensor [units] a layer."""
     import torch
 
-    linears = [layer.get_submodule(projection) for layer in layers_of(network, family)]
-    norms = [linear.weight.detach().norm(dim=0) for linear in linears]
+    linears = dict(enumerate(linear_of(layer, projection) for layer in layers_of(network, family)))
+    norms = [linear.weight.detach().norm(dim=0) for linear in linears.values()]
     if kind == "magnitude":
         return norms
-    scores = [torch.zeros(linear.in_features) for linear in linears]
+    scores = [torch.zeros_like(norm) for norm in norms]
     seen: dict[int, torch.Tensor] = {}
 
-    def watch(index: int) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
-        def hook(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            if kind == "gradient":
-                inputs[0].retain_grad()
-            seen[index] = inputs[0]
+    def see(index: int, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen[index] = _graded(inputs[0], kind)
 
-        return hook
-
-    handles = [linear.register_forward_pre_hook(watch(i)) for i, linear in enumerate(linears)]
-    try:
-        for batch in batches:
-            with torch.set_grad_enabled(kind == "gradient"):
-                loss = loss_of(network, batch)
-            if kind == "gradient":
-                network.zero_grad(set_to_none=True)
-                loss.backward()
+    with _watching_inputs(network, linears, see):
+        for batch in _passes(network, batches, loss_of, kind):
+            real = real_of(batch).unsqueeze(-1)
             for index, units in seen.items():
-                flat = units.detach().reshape(-1, units.shape[-1])
                 if kind == "gradient":
-                    assert units.grad is not None
                     # Summed over a text's tokens first: what the loss would change by for that text.
-                    per_text = (units.detach() * units.grad).sum(dim=1)
-                    scores[index] += per_text.abs().sum(dim=0)
+                    scores[index] += (units.detach() * _gradient(units)).sum(dim=1).abs().sum(dim=0)
                 else:
-                    scores[index] += flat.abs().sum(dim=0) * norms[index]
-            seen.clear()
-    finally:
-        for handle in handles:
-            handle.remove()
-        network.zero_grad(set_to_none=True)
+                    scores[index] += (units.abs() * real).sum(dim=(0, 1)) * norms[index]
     return scores
 
 
 def layer_importance(
-    network: nn.Module, family: Family, batches: Iterable[object], loss_of: LossOf, kind: Kind
+    network: PreTrainedModel,
+    family: Family,
+    batches: Iterable[BatchT],
+    loss_of: LossOf[BatchT],
+    real_of: RealOf[BatchT],
+    kind: Kind,
 ) -> torch.Tensor:
     """Importance of each layer [layers]: how much it changes the stream that passes through it.
 
-    activation: 1 − cosine of a layer's input and output (block influence, arXiv:2403.03853);
-    gradient: |(output − input) · ∂L/∂output|; magnitude: the norm of its weights.
+    activation: 1 − cosine of a layer's input and output, summed over tokens (block influence,
+    arXiv:2403.03853); gradient: |(output − input) · ∂L/∂output|; magnitude: the norms of its weights.
     """
     import torch
 
     layers = list(layers_of(network, family))
     if kind == "magnitude":
-        return torch.stack([sum(p.detach().norm() for p in layer.parameters()) for layer in layers])  # type: ignore[misc]
+        return torch.stack([torch.stack([p.detach().norm() for p in layer.parameters()]).sum() for layer in layers])
     scores = torch.zeros(len(layers))
     seen: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def watch(index: int) -> Callable[..., None]:
-        def hook(
-            _: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor | tuple[torch.Tensor, ...]
-        ) -> None:
-            after = output[0] if isinstance(output, tuple) else output
-            if kind == "gradient":
-                after.retain_grad()
-            seen[index] = (inputs[0], after)
+        def hook(_: nn.Module, inputs: tuple[torch.Tensor, ...], output: Any) -> None:
+            seen[index] = inputs[0], _graded(output[0] if isinstance(output, tuple) else output, kind)
 
         return hook
 
-    handles = [layer.register_forward_hook(watch(i)) for i, layer in enumerate(layers)]
-    try:
-        for batch in batches:
-            with torch.set_grad_enabled(kind == "gradient"):
-                loss = loss_of(network, batch)
-            if kind == "gradient":
-                network.zero_grad(set_to_none=True)
-                loss.backward()
+    with _hooks(network, [layer.register_forward_hook(watch(index)) for index, layer in enumerate(layers)]):
+        for batch in _passes(network, batches, loss_of, kind):
+            real = real_of(batch)
             for index, (before, after) in seen.items():
                 if kind == "gradient":
-                    assert after.grad is not None
-                    change = (after.detach() - before.detach()) * after.grad
+                    change = (after.detach() - before.detach()) * _gradient(after)
                     scores[index] += change.sum(dim=(1, 2)).abs().sum()
                 else:
                     cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
-                    scores[index] += (1 - cosine).mean()
-            seen.clear()
-    finally:
-        for handle in handles:
-            handle.remove()
-        network.zero_grad(set_to_none=True)
+                    scores[index] += ((1 - cosine) * real).sum()
     return scores
 
 
 def weight_importance(
-    network: nn.Module, family: Family, batches: Iterable[object], loss_of: LossOf, kind: Kind
+    network: PreTrainedModel,
+    family: Family,
+    batches: Iterable[BatchT],
+    loss_of: LossOf[BatchT],
+    real_of: RealOf[BatchT],
+    kind: Kind,
 ) -> dict[str, torch.Tensor]:
     """Importance of every single weight in the layers' matrices: name → tensor shaped like the weight.
 
@@ -130,39 +117,89 @@ def weight_importance(
     """
     import torch
 
-    prefix = family.layers + "."
-    names = {
+    linears = _linears_in_layers(network, family)
+    weights = {name: linear.weight.detach().abs() for name, linear in linears.items()}
+    if kind == "magnitude":
+        return weights
+    scores = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    squares = {name: torch.zeros(linear.in_features) for name, linear in linears.items()}
+    seen: dict[str, torch.Tensor] = {}
+
+    def see(name: str, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen[name] = inputs[0].detach()
+
+    with _watching_inputs(network, linears, see):
+        for batch in _passes(network, batches, loss_of, kind):
+            real = real_of(batch).unsqueeze(-1)
+            for name, linear in linears.items():
+                squares[name] += (seen[name].square() * real).sum(dim=(0, 1))
+                if kind == "gradient":
+                    scores[name] += (linear.weight.detach() * _gradient(linear.weight)).abs()
+    if kind == "activation":
+        return {name: weights[name] * squares[name].sqrt() for name in linears}
+    return scores
+
+
+def _linears_in_layers(network: PreTrainedModel, family: Family) -> dict[str, nn.Linear]:
+    from torch import nn
+
+    inside = family.layers + "."
+    return {
         name: module
         for name, module in network.named_modules()
-        if name.startswith(prefix) and isinstance(module, torch.nn.Linear)
+        if name.startswith(inside) and isinstance(module, nn.Linear)
     }
-    squares = {name: torch.zeros(module.in_features) for name, module in names.items()}
-    scores = {name: torch.zeros_like(module.weight) for name, module in names.items()}
 
-    def watch(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
-        def hook(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            squares[name] += inputs[0].detach().reshape(-1, inputs[0].shape[-1]).square().sum(dim=0)
 
-        return hook
+def _passes(
+    network: PreTrainedModel, batches: Iterable[BatchT], loss_of: LossOf[BatchT], kind: Kind
+) -> Iterator[BatchT]:
+    """Each batch, once it went through the network (and back, for gradients)."""
+    import torch
 
-    handles = [module.register_forward_pre_hook(watch(name)) for name, module in names.items()]
+    for batch in batches:
+        with torch.set_grad_enabled(kind == "gradient"):
+            loss = loss_of(network, batch)
+        if kind == "gradient":
+            network.zero_grad(set_to_none=True)
+            loss.backward()
+        yield batch
+
+
+KeyT = TypeVar("KeyT", int, str)
+
+
+def _watching_inputs(
+    network: PreTrainedModel,
+    linears: Mapping[KeyT, nn.Linear],
+    see: Callable[[KeyT, tuple[torch.Tensor, ...]], None],
+) -> contextlib.AbstractContextManager[None]:
+    """Call `see(key, inputs)` before each of these projections runs."""
+
+    def watch(key: KeyT) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
+        return lambda _, inputs: see(key, inputs)
+
+    return _hooks(network, [linear.register_forward_pre_hook(watch(key)) for key, linear in linears.items()])
+
+
+@contextlib.contextmanager
+def _hooks(network: PreTrainedModel, handles: list[Any]) -> Iterator[None]:
+    """Take the hooks off again, and leave no gradients behind."""
     try:
-        for batch in () if kind == "magnitude" else batches:
-            with torch.set_grad_enabled(kind == "gradient"):
-                loss = loss_of(network, batch)
-            if kind == "gradient":
-                network.zero_grad(set_to_none=True)
-                loss.backward()
-                for name, module in names.items():
-                    assert module.weight.grad is not None
-                    scores[name] += (module.weight.detach() * module.weight.grad).abs()
+        yield
     finally:
         for handle in handles:
             handle.remove()
         network.zero_grad(set_to_none=True)
-    weights = {name: module.weight.detach().abs() for name, module in names.items()}
-    if kind == "magnitude":
-        return weights
-    if kind == "activation":
-        return {name: weights[name] * squares[name].sqrt() for name in names}
-    return scores
+
+
+def _graded(tensor: torch.Tensor, kind: Kind) -> torch.Tensor:
+    """The same tensor, which will keep its gradient if gradients are what is asked for."""
+    if kind == "gradient":
+        tensor.retain_grad()
+    return tensor
+
+
+def _gradient(tensor: torch.Tensor) -> torch.Tensor:
+    """What `backward` left there."""
+    return cast("torch.Tensor", tensor.grad)

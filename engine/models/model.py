@@ -15,7 +15,7 @@ from engine.models.families import Family, family_of
 from engine.models.profile import Profile, Storage, read_profile
 
 if TYPE_CHECKING:
-    import torch
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Model:
     `storage` says, so that what was tried is what is shipped.
     """
 
-    network: torch.nn.Module
+    network: PreTrainedModel
     profile: Profile
     family: Family
     folder: Path

@@ -8,6 +8,7 @@ what that reader refuses is never read in another way.
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # advice on old formats is not for users
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, AttributeError, ImportError) as error:
         raise _could_run_code(path) from error
     except Exception as error:  # a damaged archive raises whatever its reader stumbles over

@@ -124,7 +124,11 @@ def read_profile(folder: Path) -> Profile:
         hidden=_number(config, family.hidden_key, folder),
         feed_forward_width=_number(config, family.feed_forward_key, folder),
         vocabulary=_number(config, "vocab_size", folder),
-        **parts,
+        embeddings=parts["embeddings"],
+        attention=parts["attention"],
+        feed_forward=parts["feed_forward"],
+        norms=parts["norms"],
+        head=parts["head"],
         tokenizer_bytes=sum(
             (folder / name).stat().st_size for name in (*TOKENIZER_FILES, "config.json") if (folder / name).is_file()
         ),

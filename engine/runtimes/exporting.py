@@ -7,22 +7,19 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from engine.runtimes.base import Batch
 
-if TYPE_CHECKING:
-    import torch
 
-
-def example_inputs(calibration: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """A real batch [2 texts, n > 2 tokens] with padding in it, so that no branch is traced away."""
+def example_inputs(calibration: Sequence[Batch]) -> dict[str, Any]:
+    """A real batch [2 texts, n > 2 tokens] with padding in it, so that no branch is traced away: name → tensor."""
     import numpy as np
     import torch
 
     batch = max(calibration, key=lambda found: found["input_ids"].shape[1])
     width = max(8, batch["input_ids"].shape[1])
-    inputs: dict[str, torch.Tensor] = {}
+    inputs: dict[str, Any] = {}
     for name, array in batch.items():
         padded = np.zeros((2, width), dtype=np.int64)
         padded[:, : array.shape[1]] = array[:1]

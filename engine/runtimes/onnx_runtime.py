@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
@@ -76,7 +76,7 @@ class OnnxRuntime(Runtime):
 
         def session(batch: Batch) -> np.ndarray:
             feed = {name: array for name, array in batch.items() if name in names}
-            return loaded.run(None, feed)[0]
+            return cast("np.ndarray", loaded.run(None, feed)[0])
 
         return session
 
@@ -84,7 +84,8 @@ class OnnxRuntime(Runtime):
 def _export(model: Model, calibration: Sequence[Batch]) -> Any:
     """An `onnx.ModelProto` without the tracer's notes and stale shapes."""
     import onnx_ir
-    from transformers.exporters import OnnxConfig, OnnxExporter
+    from transformers.exporters.configs import OnnxConfig
+    from transformers.exporters.exporter_onnx import OnnxExporter
 
     from engine.runtimes.exporting import example_inputs, hushed
 

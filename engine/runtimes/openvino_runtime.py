@@ -85,7 +85,8 @@ class OpenVinoRuntime(Runtime):
 
 
 def _export(model: Model, calibration: Sequence[Batch]) -> Any:
-    from transformers.exporters import OpenVINOConfig, OpenVINOExporter
+    from transformers.exporters.configs import OpenVINOConfig
+    from transformers.exporters.exporter_openvino import OpenVINOExporter
 
     from engine.runtimes.exporting import example_inputs, hushed
 

@@ -14,6 +14,7 @@ from engine.runtimes.base import Batch, Runtime, Session
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from transformers import PreTrainedModel
 
     from engine.models.model import Model
 
@@ -96,13 +97,13 @@ def half_type() -> torch.dtype:
     return torch.bfloat16 if this_machine().runs_bf16 else torch.float16
 
 
-def _copied(network: torch.nn.Module) -> torch.nn.Module:
+def _copied(network: PreTrainedModel) -> PreTrainedModel:
     import copy
 
     return copy.deepcopy(network)
 
 
-def _save_int8(network: torch.nn.Module, folder: Path) -> None:
+def _save_int8(network: PreTrainedModel, folder: Path) -> None:
     """transformers quantizes while loading, so the 32-bit folder is written first and read again."""
     import tempfile
 

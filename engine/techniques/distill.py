@@ -130,7 +130,7 @@ class Distill(Technique):
             size_error=0.02,
             speed=runtime.forecast(left),
             quality="Only measuring will tell.",
-            line=f"{left.layers} of {profile.layers} layers stay; learns for {self.minutes:g} min on your training texts.",
+            line=f"{left.layers} of {profile.layers} layers stay; learns for {self.minutes:g} min on your texts.",
             loads_plainly=left.loads_plainly,
         )
 

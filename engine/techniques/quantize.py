@@ -82,14 +82,14 @@ class Quantize(Technique):
         if self.runtime != "auto":
             return [self.runtime]
         usable = [r for r in RUNTIMES if not r.missing() and not r.refusal(self.stored(profile, r.name))]
-        quick = [r.name for r in usable if self.bits > 8 or r.name != "torch"]
+        quick: list[RuntimeName] = [r.name for r in usable if self.bits > 8 or r.name != "torch"]
         return quick or [r.name for r in usable]
 
     def refusal(self, profile: Profile) -> str | None:
         """Refused where the chosen runtime is not installed or cannot hold this model."""
         names = self.candidates(profile)
         if not names:
-            return "None of the runtimes that could hold this model is installed. Install onnxruntime or openvino with pip."
+            return "No runtime that could hold this model is installed. Install onnxruntime or openvino with pip."
         runtime = runtime_named(names[0])
         return runtime.missing() or runtime.refusal(self.stored(profile, names[0]))
 

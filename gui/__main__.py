@@ -1,0 +1,37 @@
+"""python -m gui [RECIPE.yaml] [--style light|dark|system]: opens the window before anything heavy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui.theme import CHOICES, use_choice
+from gui.window import MainWindow
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open the window; the exit code of the application."""
+    parser = argparse.ArgumentParser(prog="bozzetto gui", description="Open the window.")
+    parser.add_argument("recipe", nargs="?", type=Path, help="a recipe to open")
+    parser.add_argument("--style", choices=CHOICES, help="colours, this time only")
+    chosen = parser.parse_args(arguments)
+    app = QApplication([sys.argv[0]])
+    app.setApplicationName("Bozzetto")
+    app.setDesktopFileName("bozzetto")
+    app.setStyle("Fusion")
+    window = MainWindow()
+    use_choice(app, chosen.style or window.settings.theme)
+    if chosen.recipe is not None:
+        window.menus.open_recipe(chosen.recipe)
+    window.show()
+    QTimer.singleShot(0, window.begin)
+    return app.exec()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

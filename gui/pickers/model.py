@@ -1,0 +1,104 @@
+"""Which model: a starter, one used before, a folder, or a name on the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+
+from engine.models.profile import Profile
+from engine.models.starter import catalogue
+from gui.numbers import count, megabytes
+from gui.pickers.source import SourcePicker
+
+STARTER = "starter:"
+
+
+def title_of(model: str) -> str:
+    """A starter's title, a folder's name, or the Hub id as it is."""
+    starter = catalogue().models.get(model.removeprefix(STARTER)) if model.startswith(STARTER) else None
+    if starter is not None:
+        return starter.title
+    return Path(model).name if Path(model).is_absolute() else model
+
+
+class ModelPicker(SourcePicker):
+    """Speaks the recipe's `model`; `trusted` is told when its own code may (no longer) run."""
+
+    trusted = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        help = self.tr("The model to make smaller. It is never changed: the result is a new folder.")
+        super().__init__("model", "", help, parent)
+        self.tile.setAccessibleName(self.tr("Model"))
+        self._recent: Sequence[str] = ()
+        self.hub = QLineEdit(visible=False)
+        self.hub.setPlaceholderText(self.tr("name on the Hub, e.g. distilbert/distilbert-base-uncased"))
+        self.hub.setAccessibleName(self.tr("Name of a model on the Hub"))
+        self.hub.setToolTip(self.tr("A model's name on huggingface.co; Enter downloads it once. Needs a network."))
+        self.hub.returnPressed.connect(self._take_hub)
+        self.column.insertWidget(1, self.hub)
+        self._trust = QAction(self.tr("Let this model run its own code"), self, checkable=True)
+        self._trust.setToolTip(
+            self.tr("Some models bring Python code of their own. Allow it only for a model whose author you trust.")
+        )
+        self._trust.triggered.connect(self.trusted)
+        self._fill_menu()
+
+    def set_model(self, model: str, *, trusted: bool = False) -> None:
+        """Show a choice; what is in it follows by `set_profile` or `set_refusal`."""
+        self.set_name(title_of(model), model)
+        self.hub.setVisible(False)
+        self._trust.setChecked(trusted)
+
+    def set_profile(self, profile: Profile | None) -> None:
+        """What the engine read; None while it is reading."""
+        self.say(self.tr("Reading the model…") if profile is None else self._in_words(profile))
+
+    def set_refusal(self, sentence: str) -> None:
+        """Why this model cannot be had."""
+        self.say(sentence, "bad")
+
+    def set_recent(self, models: Sequence[str]) -> None:
+        """Models used before, latest first."""
+        self._recent = [model for model in models if not model.startswith(STARTER)]
+        self._fill_menu()
+
+    def _in_words(self, profile: Profile) -> str:
+        labels = len(profile.labels)
+        parts = [
+            self.tr("{0} M parameters").format(f"{profile.parameters / 1e6:.1f}"),
+            megabytes(profile.original_bytes),
+            self.tr("{0}, {1} layers").format(profile.family, profile.layers),
+            self.tr("{0} labels").format(count(labels)) if labels else self.tr("no labels yet"),
+        ]
+        return " · ".join(parts)
+
+    def _fill_menu(self) -> None:
+        self.menu.clear()
+        starters = catalogue().models.items()
+        self.add_choices(self.tr("Starter"), ((STARTER + name, m.title, m.summary) for name, m in starters))
+        self.add_choices(self.tr("Recent"), ((model, title_of(model), model) for model in self._recent))
+        self.menu.addSeparator()
+        self.menu.addAction(self.tr("Open folder…"), self._open)
+        self.menu.addAction(self.tr("Type a name on the Hub…"), self._type)
+        self.menu.addSeparator()
+        self.menu.addAction(self._trust)
+
+    def _open(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Choose a model folder (with config.json)"))
+        if folder:
+            self.chosen.emit(folder)
+
+    def _type(self) -> None:
+        self.hub.setVisible(True)
+        self.hub.setFocus()
+
+    def _take_hub(self) -> None:
+        name = self.hub.text().strip()
+        if name:
+            self.hub.setVisible(False)
+            self.chosen.emit(name)

@@ -1,0 +1,109 @@
+"""The left column as a whole: speaks one `Recipe`; shows what the engine says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from engine.models.profile import Profile
+from engine.presets import Preset
+from engine.recipe import Recipe
+from gui.pickers.data import DataPicker
+from gui.pickers.model import ModelPicker
+from gui.recipe_panel.cards import Cards
+from gui.recipe_panel.limits import LimitsBox
+from gui.recipe_panel.presets import PresetBar, applied
+from gui.recipe_panel.run_bar import RunBar
+
+WIDTH = 384
+
+
+class RecipePanel(QWidget):
+    """Model, data, presets, one card a technique, limits; at the foot, always in sight, Run."""
+
+    edited = Signal(Recipe)
+    """The recipe as the person changed it; show it by `set_recipe`."""
+
+    def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("recipe_column")
+        self.setFixedWidth(WIDTH)
+        self._recipe = recipe
+        self.model, self.data, self.presets = ModelPicker(), DataPicker(), PresetBar()
+        self.cards, self.limits, self.run_bar = Cards(), LimitsBox(), RunBar()
+        self._lay_out()
+        self.model.chosen.connect(lambda model: self._edit(model=model, trust_remote_code=None))
+        self.model.trusted.connect(lambda on: self._edit(trust_remote_code=self._recipe.model if on else None))
+        self.data.chosen.connect(lambda data: self._edit(data=data))
+        self.presets.chosen.connect(self._take_preset)
+        self.cards.value_changed.connect(lambda steps: self._edit(steps=steps))
+        self.limits.value_changed.connect(lambda limits: self._edit(limits=limits))
+        self._show(recipe)
+        self.set_profile(None)
+        self.data.set_data(recipe.data)
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Show a recipe."""
+        before, self._recipe = self._recipe, recipe
+        if recipe.data != before.data:
+            self.data.set_data(recipe.data)
+        self._show(recipe)
+
+    def set_profile(self, profile: Profile | None) -> None:
+        """What the engine read of the model; None while it reads."""
+        self.model.set_profile(profile)
+        self.cards.set_profile(profile)
+
+    def refuse_model(self, sentence: str) -> None:
+        """The model cannot be had."""
+        self.model.set_refusal(sentence)
+        self.cards.set_profile(None, self.tr("Nothing can be foretold without a model."))
+
+    def _show(self, recipe: Recipe) -> None:
+        self.model.set_model(recipe.model, trusted=recipe.trust_remote_code == recipe.model)
+        self.presets.set_recipe(recipe)
+        self.cards.set_value(recipe.steps)
+        self.limits.set_value(recipe.limits)
+
+    def _edit(self, **changes: Any) -> None:
+        self.edited.emit(self._recipe.model_copy(update=changes))
+
+    def _take_preset(self, preset: Preset) -> None:
+        self.edited.emit(applied(preset, self._recipe))
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        content.setObjectName("recipe_content")
+        column = QVBoxLayout(content)
+        column.setContentsMargins(14, 10, 10, 16)
+        column.setSpacing(7)
+        sections = (
+            (self.tr("Model"), self.model),
+            (self.tr("Data"), self.data),
+            (self.tr("Ready-made recipes"), self.presets),
+            (self.tr("What to do, in this order"), self.cards),
+            (self.tr("Limits"), self.limits),
+        )
+        for title, widget in sections:
+            column.addWidget(_section(title))
+            column.addWidget(widget)
+            column.addSpacing(7)
+        column.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidget(content)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.scroll, 1)
+        layout.addWidget(self.run_bar)
+
+
+def _section(title: str) -> QLabel:
+    label = QLabel(title)
+    label.setProperty("class", "section")
+    return label

@@ -1,0 +1,189 @@
+"""The main window: where everything lies, and every connection between the parts.
+
+    left    the recipe                                   gui.recipe_panel
+    centre  message, verdict, live plots, map of runs    gui.verdict, gui.plots
+    below   tabs: runs, compare, changed answers, …      gui.runs, gui.tabs
+    foot    the machine                                  gui.status_bar
+
+What happens upon a signal is in `gui.conductor`; the state is in `gui.session`.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from gui.conductor import Conductor
+from gui.icons import icon
+from gui.menus import Menus
+from gui.message_bar import MessageBar
+from gui.plots.live import LivePlots
+from gui.plots.runs_map import RunsMap
+from gui.questions import Questions
+from gui.recipe_panel.panel import RecipePanel
+from gui.runs.changed import ChangedAnswers
+from gui.runs.compare import Compare
+from gui.runs.table import RunsTable
+from gui.session import Session
+from gui.settings import Settings
+from gui.status_bar import StatusBar
+from gui.tabs.layers import Layers
+from gui.tabs.log import Log
+from gui.tabs.try_it import TryIt
+from gui.verdict import Verdict
+from gui.worker import Worker
+
+SIZE = (1280, 800)
+
+
+class MainWindow(QMainWindow):
+    """`worker` may be one that drives another command (tests do)."""
+
+    def __init__(self, worker: Worker | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle("Bozzetto")
+        self.setWindowIcon(icon("bozzetto"))
+        self.settings = Settings()
+        self.session = Session(self)
+        self.worker = worker or Worker()
+        self.worker.setParent(self)
+        self.questions = Questions(self.worker, self)
+        self._make_parts()
+        self.conductor = Conductor(self)
+        self.menus = Menus(self)
+        self._lay_out()
+        self._connect_signals()
+        self._restore()
+
+    def begin(self) -> None:
+        """Start what may take time. Called once the window is on the screen."""
+        self.worker.start()
+        self.session.watch()
+        self.status.begin()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember the window, then end the engine and what it started."""
+        self.settings.set_state("geometry", self.saveGeometry())
+        self.settings.set_state("columns", self.centre.saveState())
+        self.settings.set_recipe(self.session.recipe)
+        self.settings.save()
+        self.status.end()
+        self.worker.stop()
+        super().closeEvent(event)
+
+    def reset_layout(self) -> None:
+        """Sizes as on the first day."""
+        self.settings.forget_layout()
+        self.resize(*SIZE)
+        self._first_sizes()
+
+    def _make_parts(self) -> None:
+        self.recipe = RecipePanel(self.session.recipe)
+        self.message, self.verdict = MessageBar(), Verdict()
+        self.live, self.map = LivePlots(), RunsMap()
+        self.table, self.compare, self.changed = RunsTable(), Compare(), ChangedAnswers()
+        self.try_it, self.layers, self.log = TryIt(), Layers(), Log()
+        self.status = StatusBar()
+        self.setStatusBar(self.status)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName(self.tr("Details"))
+        self.tabs.setToolTip(self.tr("What the runs gave, in detail."))
+        for widget, title in (
+            (self.table, self.tr("Runs")),
+            (self.compare, self.tr("Compare")),
+            (self.changed, self.tr("Changed answers")),
+            (self.try_it, self.tr("Try it")),
+            (self.layers, self.tr("Layers")),
+            (self.log, self.tr("Log")),
+        ):
+            self.tabs.addTab(_padded(widget), title)
+
+    def _lay_out(self) -> None:
+        top = QWidget()
+        column = QVBoxLayout(top)
+        column.setContentsMargins(6, 10, 14, 0)
+        column.setSpacing(10)
+        column.addWidget(self.message)
+        column.addWidget(self.verdict)
+        self.centre = QSplitter(Qt.Orientation.Vertical)
+        self.centre.setChildrenCollapsible(False)
+        self.centre.setHandleWidth(10)
+        for widget in (self.live, self.map, self.tabs):
+            self.centre.addWidget(widget)
+        column.addWidget(self.centre, 1)
+        whole = QWidget()
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.recipe)
+        row.addWidget(top, 1)
+        self.setCentralWidget(whole)
+
+    def _restore(self) -> None:
+        self.resize(*SIZE)
+        self._first_sizes()
+        geometry, columns = self.settings.state("geometry"), self.settings.state("columns")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if columns is not None:
+            self.centre.restoreState(columns)
+        self.recipe.model.set_recent(self.settings.recent("models"))
+        self.recipe.data.set_recent(self.settings.recent("data"))
+        remembered = self.settings.recipe
+        if remembered is not None:
+            self.session.set_recipe(remembered)
+        self.verdict.set_run(None)
+
+    def _first_sizes(self) -> None:
+        self.centre.setSizes([300, 230, 200])
+
+    def _connect_signals(self) -> None:
+        session, worker, questions, do = self.session, self.worker, self.questions, self.conductor
+        # the person
+        self.recipe.edited.connect(session.set_recipe)
+        self.recipe.run_bar.run.connect(do.run)
+        self.recipe.run_bar.cancel.connect(do.cancel)
+        self.table.selected.connect(session.select)
+        self.table.reuse.connect(do.reuse)
+        self.table.delete.connect(do.delete)
+        self.table.export.connect(do.export)
+        self.map.selected.connect(session.select)
+        self.try_it.asked.connect(do.try_it)
+        # the state
+        session.recipe_changed.connect(self.recipe.set_recipe)
+        session.recipe_changed.connect(do.show_recipe)
+        session.model_changed.connect(do.ask_profile)
+        session.data_changed.connect(questions.data)
+        session.profile_changed.connect(self.recipe.set_profile)
+        session.profile_changed.connect(do.show_recipe)
+        for view in (self.table, self.map, self.compare):
+            session.runs_changed.connect(view.set_runs)
+        session.selected_changed.connect(do.show_selected)
+        # the engine
+        for view in (self.live, self.verdict, self.log, do):
+            worker.event.connect(view.on_event)
+        worker.started.connect(do.greet)
+        worker.died.connect(do.mourn)
+        worker.gave_up.connect(do.give_up)
+        worker.running_changed.connect(do.show_running)
+        questions.profile_read.connect(do.take_profile)
+        questions.data_read.connect(do.take_data)
+        questions.preflight_read.connect(do.take_preflight)
+        questions.answered.connect(self.try_it.show_answer)
+        questions.refused.connect(do.refused)
+
+
+def _padded(widget: QWidget) -> QWidget:
+    """A tab's page with air around it. It scrolls rather than make the window taller than a screen."""
+    page = QWidget()
+    page.setObjectName("page")
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(2, 8, 2, 8)
+    layout.addWidget(widget)
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
