@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import Refused
 from engine.files import sha256_of, write_text_atomically
-from engine.models.profile import TOKENIZER_FILES
+from engine.models.profile import carried_files
 from engine.run import Certificate
 
 CERTIFICATE = "bozzetto.json"
@@ -31,16 +30,9 @@ def hashes_of(folder: Path) -> dict[str, str]:
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:
-    """Put the tokenizer beside the weights. JSON loses its indentation, which means nothing and weighs a third."""
-    for name in TOKENIZER_FILES:
-        if not (source / name).is_file():
-            continue
-        if name.endswith(".json"):
-            values = json.loads((source / name).read_text(encoding="utf-8"))
-            text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-            (folder / name).write_text(text, encoding="utf-8")
-        elif not (source / "tokenizer.json").is_file():  # which holds the vocabulary already
-            shutil.copyfile(source / name, folder / name)
+    """Put the tokenizer beside the weights."""
+    for name, content in carried_files(source).items():
+        (folder / name).write_bytes(content)
 
 
 def write_certificate(folder: Path, certificate: Certificate) -> None:

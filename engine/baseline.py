@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.artifact import size_of
 from engine.data.splits import Splits
 from engine.device import environment, threads
 from engine.errors import Refused
@@ -20,48 +21,55 @@ from engine.measure.referee import Baseline, Say, measure_original
 from engine.models.model import Model
 from engine.run import Measurement, Run
 from engine.runtimes import runtime_named
-from engine.store import home
+from engine.store import BUILDING, home
 
-FORMAT = "1"
+DATA = "data.sha256"
+FORMAT = "2"
 """Part of the key: raise it when what is measured changes its meaning."""
 
 
 def baseline_key(folder: Path, data: Splits, preparation: str) -> str:
-    """A hash over the model's content, the data, how the original was prepared, machine and versions."""
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix in (".json", ".safetensors", ".txt", ".model")
-    )
+    """A hash over the model's content, the data, how the original was prepared, machine and versions.
+
+    Training texts count only where the original was trained on them, so that another seed, which
+    draws others, finds the same original.
+    """
+    kinds = (".json", ".safetensors", ".txt", ".model", ".py")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)
     parts = [
         FORMAT,
         sha256_of_all(files),
-        data.key,
-        preparation,
+        judged_by(data),
+        preparation and preparation + data.key,
         str(threads()),
         json.dumps(environment(), sort_keys=True),
     ]
     return sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
+def judged_by(data: Splits) -> str:
+    """A hash over what quality is read off: labels, validation and test."""
+    read = [data.label_names, *((part.texts, part.labels) for part in (data.validation, data.test))]
+    return sha256(json.dumps(read).encode()).hexdigest()
+
+
 def find_baseline(key: str) -> Baseline | None:
-    """The kept one, or None where there is none that can be read."""
+    """The kept one, or None where there is none that is whole."""
     place = home() / "baselines" / key
     try:
         measurement = Measurement.model_validate_json((place / "measurement.json").read_text(encoding="utf-8"))
         validation = np.load(place / "validation.npy", allow_pickle=False)
         test = np.load(place / "test.npy", allow_pickle=False)
-    except (OSError, ValueError):
+        whole = size_of(place / "model") == measurement.size_bytes
+    except (OSError, ValueError, EOFError):
         return None
-    if not (place / "model" / "config.json").is_file():
-        return None
-    return Baseline(place / "model", key, measurement, validation, test)
+    return Baseline(place / "model", key, measurement, validation, test) if whole else None
 
 
 def make_baseline(key: str, model: Model, data: Splits, check: Callable[[], None], say: Say) -> Baseline:
     """Save `model` as it is, measure it in a fresh process, and keep both under `key`."""
     place = home() / "baselines" / key
-    building = place.with_name(f".building-{key}-{secrets.token_hex(3)}")
+    building = place.with_name(f"{BUILDING}{os.getpid()}-{secrets.token_hex(3)}")
     (building / "model").mkdir(parents=True)
     try:
         say(0, 0, "saving the original")
@@ -69,6 +77,7 @@ def make_baseline(key: str, model: Model, data: Splits, check: Callable[[], None
         measurement, validation, test = measure_original(building / "model", data, check, say)
         np.save(building / "validation.npy", validation)
         np.save(building / "test.npy", test)
+        (building / DATA).write_text(judged_by(data), encoding="utf-8")
         (building / "measurement.json").write_text(measurement.model_dump_json(), encoding="utf-8")
         _put_in_place(building, place)
     finally:
@@ -76,13 +85,16 @@ def make_baseline(key: str, model: Model, data: Splits, check: Callable[[], None
     return Baseline(place / "model", key, measurement, validation, test)
 
 
-def baseline_of(run: Run) -> Baseline:
-    """The kept original that `run` was compared with; raises `Refused` where it is gone."""
-    kept = find_baseline(run.baseline_key)
+def baseline_of(run: Run, data: Splits | None = None) -> Baseline:
+    """The kept original that `run` was compared with.
+
+    Raises `Refused` where it is gone, and where `data` are no longer those that it was judged by.
+    """
+    kept = find_baseline(run.baseline_key) if run.baseline_key else None
     if kept is None:
-        raise Refused(
-            "The original that this run was measured against is no longer kept here. Run its recipe again, then export."
-        )
+        raise Refused("The original that this run was measured against is no longer kept here. Run its recipe again.")
+    if data is not None and (kept.folder.parent / DATA).read_text(encoding="utf-8") != judged_by(data):
+        raise Refused("The data have changed since this run, so nothing can be compared with it. Run its recipe again.")
     return kept
 
 

@@ -14,20 +14,24 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a limit was broken, 13
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 from engine import store
 from engine.errors import Cancelled, Refused
+from engine.events import Event
 from engine.models.profile import RuntimeName
 from engine.run import Run, Status
+from engine.terminal import Streams, own_streams
 
 EXIT_CODES = {
     Status.FINISHED: 0,
@@ -37,6 +41,7 @@ EXIT_CODES = {
     Status.FAILED: 1,
     Status.RUNNING: 1,
 }
+LARGEST_LOG = 10_000_000
 FORMATS: dict[str, RuntimeName] = {"safetensors": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 
 
@@ -44,22 +49,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, carry out, and turn a refusal into one sentence on the error stream."""
     options = _parser().parse_args(arguments)
     _start_log()
-    try:
-        return options.carry_out(options)
-    except (Refused, Cancelled) as reason:
-        print(f"bozzetto: {reason}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        from engine.recording import surprise
+    if "starts" in options:
+        return options.starts(options)
+    with own_streams(_log_file()) as streams:
+        try:
+            return options.carry_out(options, streams)
+        except BrokenPipeError:
+            return 1
+        except (Exception, KeyboardInterrupt) as error:
+            code, sentence = _explained(error)
+            print(f"bozzetto: {sentence}", file=streams.err)
+            return code
 
-        logging.exception("command failed")
-        print(f"bozzetto: {surprise(error)} It is at {_log_file()}.", file=sys.stderr)
-        return 1
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    """Exit code and sentence for what a command raised."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "Cancelled."
+    if isinstance(error, Cancelled):
+        return 130, str(error)
+    if isinstance(error, Refused):
+        return 1, str(error)
+    from engine.recording import surprise
+
+    logging.error("command failed", exc_info=error)
+    return 1, surprise(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,100 +114,95 @@ def _parser() -> argparse.ArgumentParser:
         if name == "runs":
             listing.add_argument("--delete", metavar="RUN", help="delete this run and its folder")
 
-    commands.add_parser("serve", help="what the window drives (engine/serve.py)").set_defaults(carry_out=_serve)
+    commands.add_parser("serve", help="what the window drives (engine/serve.py)").set_defaults(starts=_serve)
     gui = commands.add_parser("gui", help="open the window")
     gui.add_argument("arguments", nargs=argparse.REMAINDER, help="a recipe to open; options of the window")
-    gui.set_defaults(carry_out=_gui)
+    gui.set_defaults(starts=_gui)
     demo = commands.add_parser("demo", help="the main job on the starter model, in the terminal")
     demo.add_argument("--to", type=Path, default=Path("bozzetto-demo"), help="folder for the model and the picture")
     demo.set_defaults(carry_out=_demo)
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, streams: Streams) -> int:
     from engine.recipe import read_recipe
     from engine.runner import run
     from engine.terminal import Terminal, event_writer
 
     recipe = read_recipe(options.recipe)
     cancelled = _cancel_on_interrupt()
-    with event_writer(options.events) as write, Terminal(quiet=options.events == "-") as terminal:
+    quiet = options.events == "-"
+    with event_writer(options.events, streams.out) as write, Terminal(streams, quiet=quiet) as terminal:
 
-        def emit(event: object) -> None:
-            write(event)  # type: ignore[arg-type]
-            terminal.show(event)  # type: ignore[arg-type]
+        def emit(event: Event) -> None:
+            write(event)
+            terminal.show(event)
 
         found = run(recipe, emit, cancelled.is_set, options.out)
-    return _tell(found, sys.stderr if options.events == "-" else sys.stdout)
+    return _tell(found, streams, streams.err if quiet else streams.out)
 
 
-def _tell(run: Run, good: object) -> int:
+def _tell(run: Run, streams: Streams, good: TextIO) -> int:
     """The verdict, or the reason; and the exit code."""
     if run.status is Status.FINISHED and run.comparison:
-        print(run.comparison.verdict, file=good)  # type: ignore[arg-type]
-        print(f"Verified folder: {run.model_path}", file=good)  # type: ignore[arg-type]
+        print(run.comparison.verdict, file=good)
+        print(f"Verified folder: {run.model_path}", file=good)
     else:
-        print(f"bozzetto: {run.reason}", file=sys.stderr)
+        print(f"bozzetto: {run.reason}", file=streams.err)
     return EXIT_CODES[run.status]
 
 
-def _measure(options: argparse.Namespace) -> int:
+def _measure(options: argparse.Namespace, streams: Streams) -> int:
     from engine.recipe import DataSource
     from engine.standalone import measure_folder
 
     source = DataSource(path=options.data, text=options.text, label=options.label)
     found = measure_folder(options.folder, source, options.against)
-    if options.json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1))
-    else:
-        print(found.in_words())
+    _print_as(options, found.model_dump(mode="json"), found.in_words(), streams)
     return 0
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace, streams: Streams) -> int:
     from engine.export import export
     from engine.terminal import Terminal
 
     cancelled = _cancel_on_interrupt()
-    with Terminal() as terminal:
-        found = export(
-            store.read_run(options.run),
-            FORMATS[options.format],
-            options.to,
-            terminal.show,
-            cancelled.is_set,  # type: ignore[arg-type]
-        )
+    run, runtime = store.read_run(options.run), FORMATS[options.format]
+    with Terminal(streams) as terminal:
+        found = export(run, runtime, options.to, terminal.show, cancelled.is_set)
     plainly = "loads" if found.loads_plainly else "does not load"
-    print(f"{found.folder}: {found.size_bytes / 1e6:.1f} MB, {plainly} with plain from_pretrained. {found.note}")
+    size = f"{found.size_bytes / 1e6:.1f} MB"
+    print(f"{found.folder}: {size}, {plainly} with plain from_pretrained. {found.note}", file=streams.out)
     return 0
 
 
-def _techniques(options: argparse.Namespace) -> int:
+def _techniques(options: argparse.Namespace, streams: Streams) -> int:
     from engine.listing import technique_lines, technique_values
 
-    print(json.dumps(technique_values(), indent=1) if options.json else "\n".join(technique_lines()))
+    _print_as(options, technique_values(), "\n".join(technique_lines()), streams)
     return 0
 
 
-def _models(options: argparse.Namespace) -> int:
+def _models(options: argparse.Namespace, streams: Streams) -> int:
     from engine.listing import model_lines, model_values
 
-    print(json.dumps(model_values(), indent=1) if options.json else "\n".join(model_lines()))
+    _print_as(options, model_values(), "\n".join(model_lines()), streams)
     return 0
 
 
-def _runs(options: argparse.Namespace) -> int:
+def _runs(options: argparse.Namespace, streams: Streams) -> int:
     from engine.listing import run_lines
 
     if options.delete:
         store.delete_run(options.delete)
         return 0
     runs = store.list_runs()
-    if options.json:
-        print(json.dumps([run.model_dump(mode="json") for run in runs], indent=1))
-    else:
-        print("\n".join(run_lines(runs)))
+    _print_as(options, [run.model_dump(mode="json") for run in runs], "\n".join(run_lines(runs)), streams)
     return 0
+
+
+def _print_as(options: argparse.Namespace, values: object, words: str, streams: Streams) -> None:
+    print(json.dumps(values, indent=1) if options.json else words, file=streams.out)
 
 
 def _serve(_: argparse.Namespace) -> int:
@@ -208,17 +217,22 @@ def _gui(options: argparse.Namespace) -> int:
     return subprocess.call([sys.executable, "-m", "gui", *options.arguments])
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace, streams: Streams) -> int:
     from engine.demo import demo
 
-    return _tell(demo(options.to, _cancel_on_interrupt().is_set), sys.stdout)
+    return _tell(demo(options.to, _cancel_on_interrupt().is_set, streams), streams, streams.out)
 
 
 def _cancel_on_interrupt() -> threading.Event:
-    """Ctrl+C asks to stop at the next event; the run then ends with its record written."""
+    """Ctrl+C asks to stop at the next event; a second one stops at once. Either way the record is written."""
     cancelled = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: cancelled.set())
-    signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
+
+    def ask(number: int, _: object) -> None:
+        cancelled.set()
+        signal.signal(number, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGTERM, ask)
     return cancelled
 
 
@@ -227,10 +241,13 @@ def _log_file() -> Path:
 
 
 def _start_log() -> None:
-    """Tracebacks go to a file, never to the user."""
-    _log_file().parent.mkdir(parents=True, exist_ok=True)
+    """Tracebacks go to a file, never to the user. A home that cannot be written is told by whoever needs it."""
+    handler: logging.Handler = logging.NullHandler()
+    with contextlib.suppress(OSError):
+        _log_file().parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(_log_file(), maxBytes=LARGEST_LOG, backupCount=1, encoding="utf-8", delay=True)
     logging.basicConfig(
-        filename=_log_file(), level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+        handlers=[handler], level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
     )
 
 

@@ -8,28 +8,23 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.events import Event
 from engine.presets import PRESETS
 from engine.recipe import Recipe
 from engine.run import Run, Status
 from engine.runner import run
-from engine.terminal import Terminal
+from engine.terminal import Streams, Terminal
 
 
-def demo(folder: Path, cancelled: Callable[[], bool]) -> Run:
+def demo(folder: Path, cancelled: Callable[[], bool], streams: Streams) -> Run:
     """Run, and draw the plots to `plots.png` beside the model."""
     balanced = PRESETS[0]
     recipe = Recipe(steps=balanced.steps, limits=balanced.limits)
-    with Terminal() as terminal:
-
-        def show(event: Event) -> None:
-            terminal.show(event)
-
-        found = run(recipe, show, cancelled, folder)
+    with Terminal(streams) as terminal:
+        found = run(recipe, terminal.show, cancelled, folder)
     if found.status is Status.FINISHED:
         picture = folder / "plots.png"
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
         subprocess.run([sys.executable, "-m", "gui.picture", str(folder), str(picture)], env=environment, check=False)
         if picture.is_file():
-            print(f"Picture of the plots: {picture.resolve()}")
+            print(f"Picture of the plots: {picture.resolve()}", file=streams.out)
     return found

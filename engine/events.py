@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.run import Comparison, Measurement, Run
 from engine.technique import Frozen
@@ -94,7 +94,10 @@ class Reply(Frozen):
 Event = StepStarted | Progress | CurvePoint | Measured | Note | RunFinished | Reply
 Emit = Callable[[Event], None]
 
-_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+# Built when the first event is read: the window is on the screen by then.
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse(line: str | bytes) -> Event:

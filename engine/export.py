@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import finishing
@@ -24,6 +24,7 @@ from engine.measure.referee import Referee
 from engine.models.model import open_kept
 from engine.models.profile import RuntimeName, Storage
 from engine.recipe import recipe_from
+from engine.recording import disk_trouble
 from engine.run import Run
 from engine.runtimes import RUNTIMES, runtime_named
 
@@ -39,43 +40,58 @@ class Exported:
 
 
 def export(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
-    """Put the run's model at `folder` (new or empty) for `runtime`. Raises `Refused` or `Cancelled`."""
+    """Put the run's model at `folder` (new or empty) for `runtime`. Raises `Refused` or `Cancelled`.
+
+    It is made beside `folder` and then renamed: what is there is whole.
+    """
     certificate = read_certificate(run.model_path)
     if certificate is None or not run.verified:
         raise Refused(f"Run {run.id} has no verified folder to export. Run its recipe again.")
+    folder = folder.expanduser().absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is not empty. Choose a new folder, so that nothing of yours is overwritten.")
-    if runtime == _runtime_of(run.model_path):
-        return _copy(run, folder, certificate.sha256, runtime)
-    return _convert(run, runtime, folder, emit, cancelled)
+    if folder.is_relative_to(Path(run.folder).absolute()):
+        raise Refused(f"{folder} lies inside the run that is to be exported. Choose a folder elsewhere.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            made = Path(scratch) / "model"
+            if runtime == _runtime_of(run.model_path):
+                found = _copy(run, made, certificate.sha256, runtime)
+            else:
+                found = _convert(run, runtime, made, emit, cancelled)
+            if folder.exists():
+                folder.rmdir()
+            made.rename(folder)
+    except OSError as error:
+        raise Refused(f"Nothing was exported. {disk_trouble(error)}") from error
+    return replace(found, folder=str(folder))
 
 
 def _copy(run: Run, folder: Path, hashes: dict[str, str], runtime: RuntimeName) -> Exported:
     check_hashes(run.model_path, hashes)
-    shutil.copytree(run.model_path, folder, dirs_exist_ok=True)
+    shutil.copytree(run.model_path, folder)
     check_hashes(folder, hashes)
-    return Exported(str(folder), size_of(folder), runtime == "torch", "The very folder that was measured.")
+    plainly = runtime == "torch"
+    return Exported(str(folder), size_of(folder), plainly, "The very folder that was measured.")
 
 
 def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
     recipe = recipe_from(run.recipe)
     model = open_kept(_weights(run))
     bits = _bits(run)
-    model = model.with_profile(
-        model.profile.model_copy(update={"storage": Storage(runtime=runtime, bits=bits)})  # type: ignore[arg-type]
-    )
+    storage = Storage(runtime=runtime, bits=bits)  # type: ignore[arg-type]
+    model = model.with_profile(model.profile.model_copy(update={"storage": storage}))
     target = runtime_named(runtime)
     if problem := target.missing() or target.refusal(model.profile):
         raise Refused(problem)
     data = load(recipe.source, model.profile.labels, recipe.seed)
-    with tempfile.TemporaryDirectory(prefix="bozzetto-export-") as scratch:
-        context = Context(
-            emit=emit, cancelled=cancelled, data=data, scratch=Path(scratch), seed=recipe.seed, teacher=lambda: model
-        )
-        with Referee(baseline_of(run), data, context.check) as referee:
-            saved = finishing.save(model, Path(scratch) / "model", context)
-            found = finishing.judge(saved, bits, context, referee, run.recipe, run.environment)
-        shutil.copytree(saved, folder, dirs_exist_ok=True)
+    context = Context(
+        emit=emit, cancelled=cancelled, data=data, scratch=folder.parent, seed=recipe.seed, teacher=model.copy
+    )
+    with Referee(baseline_of(run, data), data, context.check) as referee:
+        finishing.save(model, folder, context)
+        found = finishing.judge(folder, bits, context, referee, run.recipe, run.environment)
     plainly = runtime == "torch" and not model.profile.uneven
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
 

@@ -33,7 +33,7 @@ PRESETS: tuple[Preset, ...] = (
         summary="A student with half the layers and narrower ones, then 8 bits: takes some minutes of learning.",
         steps=(
             Prune(structure="feed-forward neurons", sparsity=0.25),
-            Distill(layers=0.5, minutes=6.0),
+            Distill(layers=0.5, minutes=8.0),
             Quantize(bits=8, aim="balanced"),
         ),
         limits=Limits(max_quality_loss=3.0),

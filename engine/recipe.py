@@ -14,6 +14,7 @@ are read with YAML's safe loader and cannot run code.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,18 @@ from engine.technique import Frozen, Slider, Technique
 from engine.techniques import TECHNIQUES, technique_named
 
 LARGEST_RECIPE = 1_000_000
+LONGEST_SHOWN = 80
+WORDS = {
+    "Input should be": "must be",
+    "String should have": "must have",
+    "a valid dictionary": "a mapping",
+    "a valid string": "a text",
+    "a valid number": "a number",
+    "a valid integer": "a whole number",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
+"""Pydantic's words and ours."""
 
 
 class DataSource(Frozen):
@@ -67,7 +80,7 @@ class Recipe(Frozen):
     """One job. `recipe.model_copy(update={...})` makes an edited one."""
 
     model: str = Field(default="starter:kinds-minilm", min_length=1)
-    data: str | DataSource = Field(default="starter:kinds", min_length=1)
+    data: Annotated[str, Field(min_length=1)] | DataSource = "starter:kinds"
     steps: tuple[SerializeAsAny[Technique], ...] = ()
     limits: Limits = Limits()
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
@@ -78,6 +91,18 @@ class Recipe(Frozen):
     def source(self) -> DataSource:
         """`data` in its long form."""
         return self.data if isinstance(self.data, DataSource) else DataSource(path=self.data)
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _read_data(cls, value: Any) -> Any:
+        if isinstance(value, (str, DataSource)):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError("data must be a name, a path, or a mapping with the keys path, text and label")
+        try:
+            return DataSource.model_validate(value)
+        except ValidationError as error:
+            raise ValueError(f"data: {_sentence(error)}") from error
 
     @field_validator("steps", mode="before")
     @classmethod
@@ -90,7 +115,9 @@ class Recipe(Frozen):
 
     @field_validator("limits", mode="before")
     @classmethod
-    def _no_limits(cls, value: Any) -> Any:
+    def _read_limits(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            _refuse_switches(Limits, value)
         return Limits() if value is None else value
 
     @field_serializer("steps")
@@ -112,15 +139,30 @@ class Recipe(Frozen):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also refuses a key that is said twice: the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' is said twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def parse_recipe(text: str, where: str = "the recipe") -> Recipe:
     """Read YAML; raises `Refused` with one sentence naming the key and what it allows."""
     if len(text) > LARGEST_RECIPE:
         raise Refused(f"{where} is larger than a recipe can be. Check that it is the right file.")
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        detail = " ".join(str(error).split())
-        raise Refused(f"{where} is not valid YAML: {detail}. Correct it there.") from error
+        values = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise Refused(f"{where} is not valid YAML{line}: {error.problem}. Correct it there.") from error
+    except (yaml.YAMLError, ValueError) as error:  # a character, a date or a number that cannot be
+        why = " ".join(str(error).partition(";")[0].split())
+        raise Refused(f"{where} is not valid YAML: {why}. Correct it there.") from error
+    except RecursionError as error:
+        raise Refused(f"{where} is nested deeper than a recipe can be. Check that it is the right file.") from error
     return recipe_from(values, where)
 
 
@@ -129,19 +171,32 @@ def recipe_from(values: Any, where: str = "the recipe") -> Recipe:
     if not isinstance(values, dict):
         raise Refused(f"{where} must be a mapping with the keys {', '.join(Recipe.model_fields)}.")
     try:
+        _refuse_switches(Recipe, values)
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise Refused(f"{where}: {_sentence(error)}") from error
+    except ValueError as error:
+        raise Refused(f"{where}: {error}.") from error
+
+
+def data_source_from(value: Any) -> DataSource:
+    """Data as a recipe names them, a path or a mapping, in the long form; raises `Refused`."""
+    try:
+        return DataSource(path=value) if isinstance(value, str) else DataSource.model_validate(value)
+    except ValidationError as error:
+        raise Refused(f"data: {_sentence(error)}") from error
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file; relative paths of model and data are taken from the recipe's folder if they exist there."""
     try:
+        if path.stat().st_size > LARGEST_RECIPE:
+            raise Refused(f"{path} is larger than a recipe can be. Check that it is the right file.")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise Refused(f"There is no recipe at {path}. Check the path.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read as a text file ({error}). Choose a YAML recipe.") from error
+        raise Refused(f"{path} cannot be read as a text file ({_why(error)}). Choose a YAML recipe.") from error
     recipe = parse_recipe(text, str(path))
     data = recipe.source.model_copy(update={"path": _beside(path, recipe.source.path)})
     return recipe.model_copy(
@@ -153,10 +208,12 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _beside(recipe_path: Path, name: str) -> str:
-    candidate = recipe_path.parent / name
-    if name.startswith("starter:") or Path(name).exists() or not candidate.exists():
-        return name
-    return str(candidate)
+    """An absolute path where there is such a file, so that the run's record can be used from anywhere."""
+    for candidate in (recipe_path.parent / name, Path(name).expanduser()):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path at all
+            if not name.startswith("starter:") and candidate.exists():
+                return str(candidate.resolve())
+    return name
 
 
 def _read_step(item: Any, position: int) -> Technique:
@@ -171,19 +228,52 @@ def _read_step(item: Any, position: int) -> Technique:
     if technique is None:
         known = ", ".join(t.name for t in TECHNIQUES)
         raise ValueError(f"step {position} names '{name}', which is no technique; there are {known}")
+    parameters = {} if parameters is None else parameters
     try:
-        return technique.model_validate(parameters or {})
+        if isinstance(parameters, dict):
+            _refuse_switches(technique, parameters)
+        return technique.model_validate(parameters)
     except ValidationError as error:
         raise ValueError(f"step {position} ({name}): {_sentence(error)}") from error
+    except ValueError as error:
+        raise ValueError(f"step {position} ({name}): {error}") from error
+
+
+def _refuse_switches(kind: type[Frozen], values: dict[Any, Any]) -> None:
+    """YAML's true (and yes, and on) would otherwise be read as the number 1."""
+    for name, value in values.items():
+        field = kind.model_fields.get(str(name))
+        if isinstance(value, bool) and field is not None and field.annotation is not bool:
+            raise ValueError(f"'{name}' is {value}, but it is no switch: it needs a value")
 
 
 def _sentence(error: ValidationError) -> str:
     """The first thing wrong, in words; pydantic's own message names what is allowed."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
+    kind, message, given = first["type"], first["msg"], first["input"]
+    if kind in ("extra_forbidden", "invalid_key"):
         return f"'{key}' is not a known key. Remove it or correct its spelling."
-    message = first["msg"].removeprefix("Value error, ")
-    given = f" (it says {first['input']!r})" if isinstance(first["input"], (str, int, float)) else ""
-    text = f"'{key}'{given}: {message}" if key and not message.startswith("step ") else message
-    return text if text.endswith(".") else text + "."
+    if kind == "missing":
+        return f"'{key}' is missing."
+    if kind == "value_error":
+        return message.removeprefix("Value error, ").rstrip(".") + "."
+    if kind in ("model_type", "dict_type"):
+        message = "must be a mapping of keys and values"
+    key = "data" if key.startswith("data.") else key  # the rest names pydantic's types
+    if kind.endswith(("_parsing", "_from_float", "_unicode")):
+        message = message.partition(",")[0]
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
+    told = f" is {_cut(given)}, but" if isinstance(given, (str, int, float)) else ""
+    return f"'{key}'{told} {message}." if key else f"It {message}."
+
+
+def _cut(value: object) -> str:
+    """A value as the recipe says it, unless that would fill the screen or cannot be printed."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"

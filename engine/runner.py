@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import finishing, store
+from engine import finishing
 from engine.baseline import baseline_key, find_baseline, make_baseline
 from engine.checking import floor_broken, quick_check
 from engine.context import Context
@@ -36,7 +35,7 @@ from engine.models.model import Model, open_model
 from engine.models.resolve import ResolvedModel, resolve
 from engine.preflight import preflight
 from engine.recipe import Recipe
-from engine.recording import new_record, recorded, surprise
+from engine.recording import closed, new_record, recorded, surprise
 from engine.run import Comparison, Measurement, Run, Status, StepRecord
 from engine.tasks.classification import TITLE
 from engine.technique import Technique
@@ -45,22 +44,22 @@ LOG = logging.getLogger(__name__)
 
 
 def run(recipe: Recipe, emit: Emit, cancelled: Callable[[], bool] = lambda: False, out: Path | None = None) -> Run:
-    """Carry out `recipe`; never raises for what the user can mend: the returned run says how it ended."""
-    record = new_record(recipe, *store.new_run_folder(out))
-    folder = Path(record.folder)
-    with recorded(folder, emit) as say:
+    """Carry out `recipe`; the returned run says how it ended. Raises `Refused` only where no run can be begun."""
+    record = new_record(recipe, out)
+    with recorded(Path(record.folder), emit) as say:
         job = _Job(recipe, record, say, cancelled)
         try:
-            record = job.carry_out()
+            job.carry_out()
         except Cancelled as reason:
-            record = job.ended(Status.CANCELLED, str(reason))
+            job.end(Status.CANCELLED, str(reason))
+        except KeyboardInterrupt:
+            job.end(Status.CANCELLED, "Cancelled at once; nothing of the original was touched.")
         except Refused as reason:
-            record = job.ended(Status.FAILED, str(reason))
+            job.end(Status.FAILED, str(reason))
         except Exception as error:
             LOG.exception("run %s failed", record.id)
-            record = job.ended(Status.FAILED, surprise(error))
-        finally:
-            shutil.rmtree(folder / "work", ignore_errors=True)
+            job.end(Status.FAILED, surprise(error))
+        record = closed(job.record)
         say(RunFinished(run=record))
     return record
 
@@ -90,7 +89,7 @@ class _Job:
     cancelled: Callable[[], bool]
     steps: list[StepRecord] = field(default_factory=list)
 
-    def carry_out(self) -> Run:
+    def carry_out(self) -> None:
         """All of it; raises `Cancelled` or `Refused`."""
         self._say_step(0, "original", "The original")
         source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code)
@@ -103,15 +102,13 @@ class _Job:
         with Referee(baseline, context.data, context.check) as referee:
             context.trial = lambda folder, precision: self._trial(referee, folder, precision, context)
             context.teacher = lambda: open_model(baseline.folder, trust=source.trust)
-            return self._techniques(model, context, referee)
+            self._techniques(model, context, referee)
 
-    def ended(self, status: Status, reason: str) -> Run:
-        """The record of the run as it ends here."""
+    def end(self, status: Status, reason: str) -> None:
+        """Note how the run ends."""
         seconds = time.time() - self.record.started
         update = {"status": status, "reason": reason, "steps": tuple(self.steps), "seconds": seconds}
         self.record = self.record.model_copy(update=update)
-        self.record.save()
-        return self.record
 
     def _data(self, source: ResolvedModel) -> Splits:
         # A new head learns the labels of the data, whatever an old one knew.
@@ -145,7 +142,7 @@ class _Job:
         baseline = find_baseline(key)
         if baseline is None:
             labels = context.data.label_names if preparation else ()
-            model = open_model(source.folder, trust=source.trust, labels=labels)
+            model = open_model(source.folder, trust=source.trust, labels=labels, seed=self.recipe.seed)
             for step in preparation:
                 model = step.apply(model, context)
             baseline = make_baseline(key, model, context.data, context.check, context.progress)
@@ -153,7 +150,7 @@ class _Job:
         size = {"original_bytes": baseline.measurement.size_bytes or 0}
         return baseline, model.with_profile(model.profile.model_copy(update=size))
 
-    def _techniques(self, model: Model, context: Context, referee: Referee) -> Run:
+    def _techniques(self, model: Model, context: Context, referee: Referee) -> None:
         floor = self.recipe.limits.max_quality_loss
         steps = [step for step in self.recipe.steps if not step.prepares]
         for context.step, step in enumerate(steps, start=1):
@@ -162,8 +159,9 @@ class _Job:
             model, measurement, comparison = self._one(step, model, context, referee)
             self._say_measured("after a step", step.title, measurement, comparison)
             if reason := floor_broken(context.step, step, comparison, floor):
-                return self._finish(before, context, referee, Status.FLOOR_BROKEN, reason)
-        return self._finish(model, context, referee, Status.FINISHED, "")
+                self._finish(before, context, referee, Status.FLOOR_BROKEN, reason)
+                return
+        self._finish(model, context, referee, Status.FINISHED, "")
 
     def _one(
         self, step: Technique, model: Model, context: Context, referee: Referee
@@ -186,7 +184,7 @@ class _Job:
         )
         return model, measurement, comparison
 
-    def _finish(self, model: Model, context: Context, referee: Referee, status: Status, reason: str) -> Run:
+    def _finish(self, model: Model, context: Context, referee: Referee, status: Status, reason: str) -> None:
         context.step = len(self.recipe.steps) + 1
         self._say_step(context.step, "measure", "Measuring what will be shipped")
         finishing.keep_weights(model, Path(self.record.folder) / "weights", referee.baseline.folder)
@@ -201,7 +199,7 @@ class _Job:
         self._say_measured("optimized", "Optimized", found.measurement, found.comparison)
         if status is Status.FINISHED:
             status, reason = finishing.within(self.recipe.limits, found)
-        return self.ended(status, reason)
+        self.end(status, reason)
 
     def _trial(
         self, referee: Referee, folder: Path, precision: str, context: Context

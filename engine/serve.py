@@ -15,9 +15,9 @@
                       `progress` events, then reply: {"folder": …, "size_bytes": …, "loads_plainly": …, "note": …}
     {"do": "quit"}
 
-Every request with an id is answered by exactly one `reply` with the same id. A `run` is answered by
-`run_finished` even when its recipe is refused. One job (run, export, try) goes at a time; light
-requests (preflight, profile, data) are answered between events of a run only after it has ended.
+Every request with an id is answered by exactly one `reply` with the same id; a `run` is answered by
+`run_finished` instead, also when its recipe is refused. Requests are carried out one at a time, in the order
+in which they came. A cancel counts for everything asked before it and for nothing asked after it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, get_args
 
 from engine import store
 from engine.errors import Cancelled, Refused
 from engine.events import Event, Reply
-from engine.recipe import DataSource, Recipe, recipe_from
+from engine.models.profile import RuntimeName
+from engine.recipe import data_source_from, recipe_from
 
 LOG = logging.getLogger(__name__)
 
@@ -43,107 +45,110 @@ LOG = logging.getLogger(__name__)
 class Server:
     """Reads requests in a thread (so that a cancel is seen at once) and carries them out one by one."""
 
-    def __init__(self, requests: TextIO, say: TextIO) -> None:
+    def __init__(self, requests: BinaryIO, say: TextIO) -> None:
         self._requests = requests
         self._say = say
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._cancelled = threading.Event()
+        self._asked = 0
+        self._begun = 0
+        self._cancelled_up_to = 0
         self._trier: Any = None
 
     def serve(self) -> None:
         """Answer until told to quit or the input ends (the window is gone): then the job going is cancelled."""
         threading.Thread(target=self._read, daemon=True).start()
         while (request := self._queue.get()) is not None:
-            self._cancelled.clear()
+            self._begun += 1
             self._answer(request)
-        if self._trier is not None:
-            self._trier.close()
+        self._close_trier()
 
     def _read(self) -> None:
         for line in self._requests:
-            try:
-                request = json.loads(line)
-                what = request["do"]
-            except (ValueError, KeyError, TypeError):
-                LOG.error("not a request: %s", line[:200])
-                continue
-            if what == "cancel":
-                self._cancelled.set()
-            elif what == "quit":
+            request = _request(line)
+            if request is None:
+                LOG.error("not a request: %r", line[:200])
+            elif request["do"] == "cancel":
+                self._cancelled_up_to = self._asked
+            elif request["do"] == "quit":
                 break
             else:
+                self._asked += 1
                 self._queue.put(request)
-        self._cancelled.set()
+        self._cancelled_up_to = self._asked
         self._queue.put(None)
 
+    def _cancelled(self) -> bool:
+        """Counted rather than flagged: a cancel may be read before the job it is meant for has begun."""
+        return self._begun <= self._cancelled_up_to
+
     def _answer(self, request: dict[str, Any]) -> None:
-        number = int(request.get("id", 0))
+        if request["do"] == "run":
+            self._run(request.get("recipe"))
+            return
+        number = request["id"]
         try:
-            carry_out = getattr(self, f"_do_{request['do']}", None)
+            carry_out = _REQUESTS.get(request["do"])
             if carry_out is None:
                 raise Refused(f"The engine knows no request '{request['do']}'.")
-            value = carry_out(request)
-            if value is not None:
-                self._emit(Reply(id=number, value=value))
+            self._emit(Reply(id=number, value=carry_out(self, request)))
         except (Refused, Cancelled) as reason:
             self._emit(Reply(id=number, refused=str(reason)))
         except Exception as error:
             from engine.recording import surprise
 
-            LOG.exception("request %s failed", request.get("do"))
+            LOG.exception("request %s failed", request["do"])
             self._emit(Reply(id=number, refused=surprise(error)))
 
-    def _do_run(self, request: dict[str, Any]) -> None:
+    def _run(self, values: Any) -> None:
         from engine.runner import refused_run, run
 
         self._close_trier()
         try:
-            recipe = recipe_from(request["recipe"])
+            run(recipe_from(values), self._emit, self._cancelled)
         except Refused as reason:
-            refused_run(request["recipe"], str(reason), self._emit)
-            return
-        run(recipe, self._emit, self._cancelled.is_set)
+            refused_run(values, str(reason), self._emit)
 
-    def _do_preflight(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _preflight(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve
         from engine.preflight import preflight
 
-        recipe: Recipe = recipe_from(request["recipe"])
+        recipe = recipe_from(_field(request, "recipe"))
         source = resolve(recipe.model, trust_remote_code=recipe.trust_remote_code)
         return preflight(recipe, source.profile).model_dump(mode="json")
 
-    def _do_profile(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _profile(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve
 
-        found = resolve(request["model"], trust_remote_code=request.get("trust"))
+        found = resolve(str(_field(request, "model")), trust_remote_code=request.get("trust"))
         return {
             "folder": str(found.folder),
             "profile": found.profile.model_dump(mode="json"),
             "notes": list(found.notes),
         }
 
-    def _do_data(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _data(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.data.reading import inspect
 
-        given = request["data"]
-        source = DataSource(path=given) if isinstance(given, str) else DataSource.model_validate(given)
-        return inspect(source).model_dump(mode="json")
+        return inspect(data_source_from(_field(request, "data"))).model_dump(mode="json")
 
-    def _do_try(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _try(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.trying import Trier
 
         if self._trier is None:
             self._trier = Trier(self._check)
-        return self._trier.ask(store.read_run(request["run"]), request["text"])
+        return self._trier.ask(store.read_run(str(_field(request, "run"))), str(_field(request, "text")))
 
-    def _do_export(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _export(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.export import export
 
-        run = store.read_run(request["run"])
-        return asdict(export(run, request["format"], Path(request["folder"]), self._emit, self._cancelled.is_set))
+        run = store.read_run(str(_field(request, "run")))
+        runtime, folder = _field(request, "format"), Path(str(_field(request, "folder")))
+        if runtime not in get_args(RuntimeName):
+            raise Refused(f"There is no format '{runtime}'; there are {', '.join(get_args(RuntimeName))}.")
+        return asdict(export(run, runtime, folder, self._emit, self._cancelled))
 
     def _check(self) -> None:
-        if self._cancelled.is_set():
+        if self._cancelled():
             raise Cancelled("Cancelled.")
 
     def _close_trier(self) -> None:
@@ -152,12 +157,42 @@ class Server:
             self._trier.close()
 
     def _emit(self, event: Event) -> None:
-        self._say.write(event.model_dump_json() + "\n")
-        self._say.flush()
+        try:
+            self._say.write(event.model_dump_json() + "\n")
+            self._say.flush()
+        except OSError:  # nobody listens any more: as good as a quit
+            self._cancelled_up_to = self._asked
+
+
+_REQUESTS: dict[str, Callable[[Server, dict[str, Any]], dict[str, Any]]] = {
+    "preflight": Server._preflight,
+    "profile": Server._profile,
+    "data": Server._data,
+    "try": Server._try,
+    "export": Server._export,
+}
+
+
+def _request(line: bytes) -> dict[str, Any] | None:
+    """A line as a request with "do" (a string) and "id" (a number, 0 if left out); None if it is none."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(request, dict):
+        return None
+    number = request.get("id", 0)
+    return {**request, "do": str(request.get("do")), "id": number if isinstance(number, int) else 0}
+
+
+def _field(request: dict[str, Any], name: str) -> Any:
+    if name not in request:
+        raise Refused(f"The request '{request['do']}' lacks '{name}'.")
+    return request[name]
 
 
 def main() -> None:
     """Keep the real output for events; whatever libraries print goes to the error stream."""
     say = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    Server(sys.stdin, say).serve()
+    Server(sys.stdin.buffer, say).serve()

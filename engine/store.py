@@ -1,6 +1,6 @@
 """Runs on disk: one folder a run is the truth. History, and cleaning up.
 
-    home/runs/<id>/run.json  events.jsonl  changed.jsonl  model/  weights/
+    home/runs/<id>/run.json  events.jsonl  changed.jsonl  model/  weights/   (or elsewhere.txt, with --out)
     home/baselines/<key>/    the original as saved and measured
     home/models/             materialised starters
 
@@ -16,13 +16,14 @@ import time
 from pathlib import Path
 
 import psutil
-from pydantic import ValidationError
 
 from engine.errors import Refused
 from engine.files import home
 from engine.run import Run, Status
 
 ELSEWHERE = "elsewhere.txt"
+BUILDING = ".building-"
+"""Begins the name of an original that is being made; the process that makes it comes next."""
 
 
 def runs_folder() -> Path:
@@ -34,12 +35,36 @@ def new_run_folder(out: Path | None = None) -> tuple[str, Path]:
     """A new id and its folder, made. With `out`, the run lies there and the history points to it."""
     run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
     own = runs_folder() / run_id
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     own.mkdir(parents=True)
     if out is None:
         return run_id, own
-    out.mkdir(parents=True, exist_ok=True)
     (own / ELSEWHERE).write_text(str(out.resolve()), encoding="utf-8")
     return run_id, out
+
+
+def run_in(folder: Path) -> Run | None:
+    """The run whose record lies in `folder`, as it stands; None where there is none that can be read."""
+    try:
+        run = Run.model_validate_json((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if run.status is Status.RUNNING and not _alive(run):
+        reason = "The engine's process ended before the run did (killed, or out of memory)."
+        run = run.model_copy(update={"status": Status.FAILED, "reason": reason})
+    return run.model_copy(update={"folder": str(folder)})
+
+
+def tidy() -> None:
+    """Remove what killed processes left behind: half-made originals, and the scratch folders of dead runs."""
+    for place in (home() / "baselines").glob(f"{BUILDING}*"):
+        if not psutil.pid_exists(int(place.name.removeprefix(BUILDING).partition("-")[0])):
+            shutil.rmtree(place, ignore_errors=True)
+    for run in list_runs():
+        work = Path(run.folder) / "work"
+        if run.status is Status.FAILED and work.is_dir():
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def list_runs() -> list[Run]:
@@ -74,15 +99,12 @@ def _read(folder: Path) -> Run | None:
     pointer = folder / ELSEWHERE
     try:
         place = Path(pointer.read_text(encoding="utf-8")) if pointer.is_file() else folder
-        run = Run.model_validate_json((place / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return None
-    if pointer.is_file() and run.id != folder.name:
+    run = run_in(place)
+    if run is not None and pointer.is_file() and run.id != folder.name:
         return None  # a later run was written to the same --out folder
-    if run.status is Status.RUNNING and not _alive(run):
-        reason = "The engine's process ended before the run did (killed, or out of memory)."
-        return run.model_copy(update={"status": Status.FAILED, "reason": reason, "folder": str(place)})
-    return run.model_copy(update={"folder": str(place)})
+    return run
 
 
 def _alive(run: Run) -> bool:

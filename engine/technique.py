@@ -7,6 +7,7 @@ This module and the fields of every technique are light: importing them brings i
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
@@ -25,7 +26,7 @@ Certainty = Literal["exact", "estimated", "only measuring will tell"]
 class Frozen(BaseModel):
     """A value: frozen, no unknown keys; an edit makes a new one (`model_copy(update=...)`)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Control(GroupedMetadata):
@@ -107,6 +108,7 @@ class Technique(Frozen):
     """Whether it makes the original (it runs before the baseline is measured)."""
 
     @classmethod
+    @functools.cache
     def controls(cls) -> dict[str, Control]:
         """Field name → its control, in the order in which they are declared."""
         found: dict[str, Control] = {}

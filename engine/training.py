@@ -1,8 +1,8 @@
 """The one training loop: a time budget that is kept, the best weights on validation kept.
 
 `accelerate` brings mixed precision and more than one GPU. The learning rate warms up over the first
-tenth and falls linearly to zero; progress is the larger of the share of steps and the share of time,
-so that a run which ends by its epochs is the same on every machine.
+tenth and falls linearly to zero; progress is the share of steps, or of time where time runs out
+first: a run which ends by its epochs is the same however fast the machine is.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ VALIDATIONS = 8
 """How often validation data are looked at, at most, over the whole budget."""
 VALIDATION_TEXTS = 1000
 LOSS_EVERY_SECONDS = 0.5
+SLOW_START = 0.05
+"""The share of time that the first steps may take without being read as "time runs out first"."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def train(
     best, best_weights, looked = -1.0, _weights(network), 0.0
     network.train()
     for step, examples in enumerate(_batches(context.data.train, budget, context.seed)):
-        progress = max(step / steps, clock.share())
+        progress = clock.progress(step / steps)
         if progress >= 1.0:
             break
         for group in optimizer.param_groups:
@@ -158,6 +160,11 @@ class _Clock:
 
     def share(self) -> float:
         return (time.monotonic() - self._start) / self._seconds
+
+    def progress(self, steps: float) -> float:
+        """The share of `steps` or of time, whichever will be used up first."""
+        share = self.share()
+        return share if share > max(steps, SLOW_START) else steps
 
     def tell(self, progress: float, loss: float, step: int) -> None:
         self._context.check()

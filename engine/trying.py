@@ -30,9 +30,14 @@ class Trier:
         """{"original": Answer, "optimized": Answer}; see `engine.serve`. Raises `Refused`."""
         if not text.strip():
             raise Refused("There is no text to try. Type a sentence first.")
-        if run.id != self._run_id:
-            self._open(run)
-        return {"original": self._answer(self._original, text), "optimized": self._answer(self._optimized, text)}
+        try:
+            if run.id != self._run_id:
+                self._open(run)
+            return {"original": self._answer(self._original, text), "optimized": self._answer(self._optimized, text)}
+        except BaseException:
+            # A process that died stays dead, and one that was left in mid-answer would give it to the next question.
+            self.close()
+            raise
 
     def close(self) -> None:
         """End both processes."""

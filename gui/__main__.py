@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from gui.settings import Settings
 from gui.theme import CHOICES, use_choice
 from gui.window import MainWindow
 
@@ -24,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.setApplicationName("Bozzetto")
     app.setDesktopFileName("bozzetto")
     app.setStyle("Fusion")
+    use_choice(app, chosen.style or Settings().theme)  # before any widget: each is styled once
     window = MainWindow()
-    use_choice(app, chosen.style or window.settings.theme)
     if chosen.recipe is not None:
         window.menus.open_recipe(chosen.recipe)
     window.show()

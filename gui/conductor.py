@@ -14,11 +14,11 @@ from engine.events import Event, Measured, Note, RunFinished
 from engine.models.profile import Profile
 from engine.run import Run, Status
 from engine.techniques import estimates
-from gui.export import ExportDialog
 from gui.recipe_panel.run_bar import State
 from gui.session import changed_steps, refusal_of
 
 if TYPE_CHECKING:
+    from gui.export import ExportDialog
     from gui.window import MainWindow
 
 
@@ -71,11 +71,13 @@ class Conductor(QObject):
         if run is None or run.optimized is None:
             self.say(self.tr("Select a finished run first: only what was measured can be exported."), "warning")
             return
+        from gui.export import ExportDialog  # not needed before someone exports
+
         dialog = self._export = ExportDialog(run, self._window)
         dialog.asked.connect(self._questions.export)
         dialog.cancel.connect(self._worker.cancel)
         self._questions.exported.connect(dialog.show_result)
-        self._worker.event.connect(dialog.on_event)
+        self._worker.happened.connect(dialog.on_event)
         dialog.finished.connect(self._close_export)
         dialog.open()
 
@@ -232,6 +234,6 @@ class Conductor(QObject):
     def _close_export(self) -> None:
         if self._export is not None:
             self._questions.exported.disconnect(self._export.show_result)
-            self._worker.event.disconnect(self._export.on_event)
+            self._worker.happened.disconnect(self._export.on_event)
             self._export.deleteLater()
             self._export = None

@@ -1,8 +1,8 @@
 """One engine process after another, inside a thread of its own: start, write, read, cancel, end.
 
-      begin → running → (dies) → told why → begin again, unless it died young three times in a row
-                  └→ cancel → answered in time → running
-                          └→ not answered → ended with all its children → told → begin again
+begin → running → (dies) → told why → begin again, unless it died young three times in a row
+            └→ cancel → answered in time → running
+                    └→ not answered → ended with all its children → told → begin again
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
 from pydantic import ValidationError
-from PySide6.QtCore import QIODevice, QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QIODevice, QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
 from engine import store
 from engine.events import Event, Progress, Reply, RunFinished, parse
 
 YOUNG_SECONDS = 10.0
 YOUNG_DEATHS = 3
+KILLED = 9
+LARGEST_LOG = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,7 @@ class EngineProcess(QObject):
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONUNBUFFERED", "1")
         process.setProcessEnvironment(environment)
-        log = store.home() / "engine.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        process.setStandardErrorFile(str(log), QIODevice.OpenModeFlag.Append)
+        process.setStandardErrorFile(str(_ready_log()), QIODevice.OpenModeFlag.Append)
         process.started.connect(self.started)
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._finished)
@@ -82,9 +84,9 @@ class EngineProcess(QObject):
         if self._process is not None:
             self._process.write(json.dumps(request).encode() + b"\n")
         elif "id" in request:
-            self.events.emit([Reply(id=request["id"], refused="The engine is not running. Restart it first.")])
-        else:
-            self.ended.emit("The engine is not running. Restart it first.")
+            self.events.emit([Reply(id=request["id"], refused=self._absent())])
+        elif request["do"] == "run":
+            self.ended.emit(self._absent())
 
     @Slot()
     def cancel(self) -> None:
@@ -100,7 +102,8 @@ class EngineProcess(QObject):
         self._cancel_timer.stop()
         if process is None:
             return
-        process.disconnect(self)
+        process.finished.disconnect(self._finished)
+        process.errorOccurred.disconnect(self._not_started)
         process.write(b'{"do": "quit"}\n')
         process.closeWriteChannel()
         family = _family(process.processId())
@@ -135,15 +138,18 @@ class EngineProcess(QObject):
     def _lose_patience(self) -> None:
         if self._process is None:
             return
-        seconds = self._patience.cancel / 1000
-        self._why = f"The engine did not answer the cancel within {seconds:g} s and was ended."
+        text = self.tr("The engine did not answer the cancel within {0:g} s and was ended.")
+        self._why = text.format(self._patience.cancel / 1000)
         _kill(_family(self._process.processId()))
 
     def _not_started(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart and self._process is not None:
-            program = self._command[0]
-            self._why = f"The engine could not be started ({program}: {self._process.errorString()})."
+            text = self.tr("The engine could not be started ({0}: {1}).")
+            self._why = text.format(self._command[0], self._process.errorString())
             self._finished(-1, QProcess.ExitStatus.NormalExit)
+
+    def _absent(self) -> str:
+        return self.tr("The engine is not running. Restart it first.")
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
@@ -161,20 +167,33 @@ class EngineProcess(QObject):
             self.begin()
         else:
             self._young_deaths = 0
-            self.gave_up.emit(f"{why} It was started {YOUNG_DEATHS} times. The log is in {store.home() / 'engine.log'}.")
+            text = self.tr("{0} It was started {1} times. The log is {2}.")
+            self.gave_up.emit(text.format(why, YOUNG_DEATHS, log_file()))
 
 
 def in_words(code: int, *, crashed: bool) -> str:
     """Why a process ended, for a person. After a crash, Qt's exit code is the signal's number."""
+    say = partial(QCoreApplication.translate, "EngineProcess")
     if not crashed:
-        return f"The engine's process ended by itself (exit code {code})."
-    if code == 9:
-        return "The engine's process was killed (signal 9), perhaps because memory ran out."
-    try:
-        name = signal.Signals(code).name
-    except ValueError:
-        name = "unknown"
-    return f"The engine's process crashed (signal {code}, {name})."
+        return say("The engine's process ended by itself (exit code {0}).").format(code)
+    if code == KILLED:
+        return say("The engine's process was killed (signal 9), perhaps because memory ran out.")
+    names = {known.value: known.name for known in signal.Signals}
+    return say("The engine's process crashed (signal {0}, {1}).").format(code, names.get(code, "?"))
+
+
+def log_file() -> Path:
+    """Where the engine's error stream goes: tracebacks and what libraries print."""
+    return store.home() / "engine.log"
+
+
+def _ready_log() -> Path:
+    """Old lines are dropped once there are many: nobody reads them, and they would fill the disk."""
+    log = log_file()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.is_file() and log.stat().st_size > LARGEST_LOG:
+        log.unlink()
+    return log
 
 
 def _event(line: bytes) -> Event | None:

@@ -7,6 +7,7 @@ engine and measured again before it is handed over.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,11 @@ class Format:
 
 def formats() -> tuple[Format, ...]:
     """The three kinds of folder."""
+    say = partial(QCoreApplication.translate, "Export")
     return (
-        Format("torch", "safetensors", QCoreApplication.translate("Export", "for PyTorch and transformers; loads with plain from_pretrained unless heads were removed")),
-        Format("onnxruntime", "ONNX", QCoreApplication.translate("Export", "for ONNX Runtime, on nearly every system and language")),
-        Format("openvino", "OpenVINO", QCoreApplication.translate("Export", "for Intel processors, usually the fastest there")),
+        Format("torch", "safetensors", say("for PyTorch; loads with plain from_pretrained unless heads were removed")),
+        Format("onnxruntime", "ONNX", say("for ONNX Runtime, on nearly every system and in many languages")),
+        Format("openvino", "OpenVINO", say("for Intel processors, usually the fastest there")),
     )
 
 
@@ -72,7 +74,8 @@ class ExportDialog(QDialog):
         self.browse = QPushButton(self.tr("Choose…"))
         self.browse.setAccessibleName(self.tr("Choose the folder"))
         self.browse.setToolTip(self.tr("Choose where the new folder shall lie."))
-        self.bar = QProgressBar(visible=False)
+        self.bar = QProgressBar()
+        self.bar.setVisible(False)
         self.bar.setTextVisible(False)
         self.message = QLabel(wordWrap=True)
         self.go = QPushButton(self.tr("Export"))

@@ -71,7 +71,7 @@ class Form(QWidget):
         hidden.setSpacing(10)
         for name, control in controls.items():
             (hidden if control.more else layout).addWidget(self.fields[name])
-        if hidden.isEmpty():
+        if hidden.count() == 0:
             return
         rest = QWidget()
         rest.setLayout(hidden)

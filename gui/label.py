@@ -48,6 +48,12 @@ class Label(QLabel):
             self._role = role
             self._restyle()
 
+    def set_scale(self, scale: float) -> None:
+        """Take another size."""
+        if scale != self._scale:
+            self._scale = scale
+            self._restyle()
+
     def _restyle(self) -> None:
         # A style sheet, not a palette: the application's own style sheet would win over a palette.
         size = max(9, round(base_pixels() * self._scale))

@@ -127,8 +127,7 @@ class Menus(QObject):
 
     def _explain(self) -> None:
         parts = [
-            f"<p><b>{each.title}</b> <i>({each.technical})</i><br>{each.summary}<br>"
-            f"<small>{each.source}</small></p>"
+            f"<p><b>{each.title}</b> <i>({each.technical})</i><br>{each.summary}<br><small>{each.source}</small></p>"
             for each in TECHNIQUES
         ]
         self._show(self.tr("What is what"), "".join(parts))

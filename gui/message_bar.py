@@ -20,7 +20,10 @@ class MessageBar(QFrame):
         self.text = QLabel(wordWrap=True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.action = QPushButton(visible=False)
+        self.action = QPushButton()
+        self.action.setVisible(False)
+        self.action.setAccessibleName(self.tr("What can be done about it"))
+        self.action.setToolTip(self.tr("What can be done about it."))
         self._do: Callable[[], object] | None = None
         self.dismiss = QPushButton()
         self.dismiss.setProperty("class", "link")
@@ -48,7 +51,6 @@ class MessageBar(QFrame):
             label, self._do = action
             self.action.setText(label)
             self.action.setAccessibleName(label)
-            self.action.setToolTip(text)
         self.show()
 
     def _act(self) -> None:

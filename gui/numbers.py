@@ -13,6 +13,8 @@ from engine.run import Difference
 
 MEGABYTE = 1_000_000
 NO_BREAK = "\u00a0"
+NOISE = 0.05
+"""A difference with a p-value from here on is called noise."""
 RAW_METRICS = ("perplexity", "loss")
 """Metrics that are no share of answers: written as they are, not in percent."""
 
@@ -66,8 +68,8 @@ def spread(metric: str, difference: Difference) -> str:
 
 
 def meaning(metric: str, difference: Difference) -> str:
-    """What a difference means: noise where its interval holds zero, else a loss or a gain."""
-    if difference.low <= 0.0 <= difference.high:
+    """What a difference means: noise unless it is significant at 5 %, as the engine's verdict says it."""
+    if difference.p_value >= NOISE:
         return QCoreApplication.translate("numbers", "within noise")
     if (difference.value < 0) != (metric in RAW_METRICS):
         return QCoreApplication.translate("numbers", "a real loss")

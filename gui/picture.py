@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from engine.events import Event, Measured, parse
@@ -77,9 +76,6 @@ def draw(run: Run, folder: Path, picture: Path, *, dark: bool) -> bool:
     sheet.setStyleSheet(f"#sheet {{ background: {colors().background}; }}")
     sheet.resize(WIDTH, HEIGHT)
     sheet.ensurePolished()
-    sheet.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
-    sheet.show()  # or the plots would not know their size
-    app.processEvents()
     return sheet.grab().save(str(picture), "PNG")
 
 

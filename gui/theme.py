@@ -114,8 +114,8 @@ def system_is_dark() -> bool:
 def blend(front: str, back: str, share: float) -> str:
     """A colour between two: `share` of `front` over `back`."""
     a, b = QColor(front), QColor(back)
-    mixed = [round(x * share + y * (1 - share)) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]
-    return QColor(*mixed).name()
+    channels = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    return QColor(*(round(x * share + y * (1 - share)) for x, y in channels)).name()
 
 
 def restyle(widget: QWidget) -> None:

@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import time
-from enum import Enum, auto
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.events import Event, Progress, RunFinished, StepStarted
 from engine.run import Run, Status
-from gui.label import Label, base_pixels
+from gui.label import Label, base_pixels, scaled_font
 from gui.numbers import clock, count, duration
 from gui.plots.panel import Panel
-from gui.theme import THEME, colors
+from gui.status_icon import ROLES, SIGNS, Sign, StatusIcon
 
 BAR_STEPS = 1000
 TICK_MS = 200
-
-
-class Sign(Enum):
-    """What the icon shows."""
-
-    IDLE = auto()
-    BUSY = auto()
-    GOOD = auto()
-    WARNING = auto()
-    BAD = auto()
-    STOPPED = auto()
-
-
-ROLES = {
-    Sign.IDLE: "muted",
-    Sign.BUSY: "accent",
-    Sign.GOOD: "good",
-    Sign.WARNING: "warning",
-    Sign.BAD: "bad",
-    Sign.STOPPED: "muted",
-}
-SIGNS = {
-    Status.RUNNING: Sign.BUSY,
-    Status.FINISHED: Sign.GOOD,
-    Status.FLOOR_BROKEN: Sign.WARNING,
-    Status.OVER_LIMIT: Sign.WARNING,
-    Status.CANCELLED: Sign.STOPPED,
-    Status.FAILED: Sign.BAD,
-}
+LARGEST, SMALLEST = 1.9, 1.3
+"""The headline's size, as multiples of ordinary text: smaller where it would not fit a line."""
 
 
 class Verdict(Panel):
@@ -54,8 +26,8 @@ class Verdict(Panel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.icon = _Icon(self)
-        self.headline = Label(scale=1.9, bold=True, wrap=True)
+        self.icon = StatusIcon(self)
+        self.headline = Label(scale=LARGEST, bold=True, wrap=True)
         self.detail = Label(role="muted", scale=1.15, wrap=True)
         self.badge = Label(role="good", scale=1.15, bold=True)
         self.time = Label(role="muted", scale=1.15)
@@ -99,7 +71,7 @@ class Verdict(Panel):
         row.addLayout(words, 1)
         row.addLayout(side)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(round(base_pixels() * 7))
+        self.setMinimumHeight(round(base_pixels() * 8))
 
     def set_idle(self, text: str) -> None:
         """Nothing runs: say what could be done."""
@@ -134,6 +106,16 @@ class Verdict(Panel):
     def sign(self) -> Sign:
         """What the icon shows."""
         return self.icon.sign
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the headline fit its line again."""
+        super().resizeEvent(event)
+        self._fit_headline()
+
+    def _fit_headline(self) -> None:
+        wanted = QFontMetricsF(scaled_font(LARGEST, bold=True)).horizontalAdvance(self.headline.text())
+        room = max(self.headline.width(), 1)
+        self.headline.set_scale(max(SMALLEST, min(LARGEST, round(0.97 * LARGEST * room / max(wanted, 1.0), 2))))
 
     def _words(self, run: Run) -> tuple[str, str]:
         """The big line and the line beneath."""
@@ -174,6 +156,7 @@ class Verdict(Panel):
     def _show(self, sign: Sign, headline: str, detail: str, badge: str, seconds: str) -> None:
         self.icon.show_sign(sign)
         self.headline.setText(headline)
+        self._fit_headline()
         self.headline.set_role(ROLES[sign] if sign in (Sign.WARNING, Sign.BAD) else "text")
         self.detail.setText(detail)
         self.detail.setVisible(bool(detail))
@@ -193,54 +176,3 @@ class Verdict(Panel):
 
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else text + "."
-
-
-class _Icon(QWidget):
-    """A disc with a sign, painted so that it needs no font and no file."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.sign = Sign.IDLE
-        self.setFixedSize(self.sizeHint())
-        THEME.changed.connect(self.update)
-
-    def sizeHint(self) -> QSize:
-        """As tall as two lines."""
-        side = round(base_pixels() * 3.4)
-        return QSize(side, side)
-
-    def show_sign(self, sign: Sign) -> None:
-        """Change the sign."""
-        if sign is not self.sign:
-            self.sign = sign
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """The disc, then the sign in a square of 10 × 10 around its middle."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        role = QColor(getattr(colors(), ROLES[self.sign]))
-        disc = QRectF(self.rect()).adjusted(2, 2, -2, -2)
-        hollow = self.sign in (Sign.IDLE, Sign.BUSY)
-        painter.setPen(QPen(role, 2.5) if hollow else Qt.PenStyle.NoPen)
-        painter.setBrush(Qt.BrushStyle.NoBrush if hollow else role)
-        painter.drawEllipse(disc)
-        painter.translate(disc.center())
-        painter.scale(disc.width() / 20, disc.width() / 20)
-        ink = role if hollow else QColor(colors().surface)
-        pen = QPen(ink, 2.2)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        painter.setPen(pen)
-        for stroke in _STROKES[self.sign]:
-            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in stroke]))
-
-
-_STROKES: dict[Sign, list[list[tuple[float, float]]]] = {
-    Sign.IDLE: [[(-2, -4), (4, 0), (-2, 4), (-2, -4)]],
-    Sign.BUSY: [[(0, -5), (0, 0), (3, 2)]],
-    Sign.GOOD: [[(-4.5, 0.5), (-1.5, 3.5), (4.5, -3.5)]],
-    Sign.WARNING: [[(0, -5), (0, 1.5)], [(0, 4.8), (0, 4.9)]],
-    Sign.BAD: [[(-3.5, -3.5), (3.5, 3.5)], [(-3.5, 3.5), (3.5, -3.5)]],
-    Sign.STOPPED: [[(-3, -3), (3, -3), (3, 3), (-3, 3), (-3, -3)]],
-}

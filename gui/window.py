@@ -10,7 +10,7 @@ What happens upon a signal is in `gui.conductor`; the state is in `gui.session`.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -34,7 +34,8 @@ from gui.tabs.try_it import TryIt
 from gui.verdict import Verdict
 from gui.worker import Worker
 
-SIZE = (1280, 800)
+SMALLEST = QSize(1280, 800)
+SHARE_OF_SCREEN = 0.85
 
 
 class MainWindow(QMainWindow):
@@ -75,7 +76,6 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Sizes as on the first day."""
         self.settings.forget_layout()
-        self.resize(*SIZE)
         self._first_sizes()
 
     def _make_parts(self) -> None:
@@ -122,7 +122,6 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
 
     def _restore(self) -> None:
-        self.resize(*SIZE)
         self._first_sizes()
         geometry, columns = self.settings.state("geometry"), self.settings.state("columns")
         if geometry is not None:
@@ -137,6 +136,8 @@ class MainWindow(QMainWindow):
         self.verdict.set_run(None)
 
     def _first_sizes(self) -> None:
+        room = self.screen().availableSize()
+        self.resize((room * SHARE_OF_SCREEN).expandedTo(SMALLEST).boundedTo(room))
         self.centre.setSizes([300, 230, 200])
 
     def _connect_signals(self) -> None:
@@ -163,7 +164,7 @@ class MainWindow(QMainWindow):
         session.selected_changed.connect(do.show_selected)
         # the engine
         for view in (self.live, self.verdict, self.log, do):
-            worker.event.connect(view.on_event)
+            worker.happened.connect(view.on_event)
         worker.started.connect(do.greet)
         worker.died.connect(do.mourn)
         worker.gave_up.connect(do.give_up)

@@ -26,7 +26,7 @@ LONG_JOBS = ("run", "export", "try")
 class Worker(QObject):
     """Drives one engine process at a time. `start` it, `stop` it before the program ends."""
 
-    event = Signal(object)
+    happened = Signal(object)
     """Every event of a run, in order; a burst of progress is thinned to its last."""
     replied = Signal(Reply)
     """The one answer to a request that `ask` numbered."""
@@ -42,14 +42,14 @@ class Worker(QObject):
     _cancel = Signal()
 
     def __init__(
-        self, command: Sequence[str] = ENGINE, patience: Patience = Patience(), parent: QObject | None = None
+        self, command: Sequence[str] = ENGINE, patience: Patience | None = None, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._ids = itertools.count(1)
         self._open: dict[int, str] = {}
         self._running = False
         self._thread = QThread(self)
-        self._process = EngineProcess(command, patience)
+        self._process = EngineProcess(command, patience or Patience())
         self._process.moveToThread(self._thread)
         self._connect_signals()
 
@@ -113,7 +113,7 @@ class Worker(QObject):
                 continue
             if isinstance(event, RunFinished):
                 self._set_running(False)
-            self.event.emit(event)
+            self.happened.emit(event)
 
     def _lost(self, why: str) -> None:
         was_running = self._running

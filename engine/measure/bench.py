@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -100,12 +102,20 @@ class Bench:
         self._say.flush()
 
     def serve(self, requests: TextIO) -> None:
-        """Answer until the input ends."""
-        for line in requests:
+        """Answer until the input ends: then whoever asked is gone, and this process with it, even in mid-answer."""
+        lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=_read, args=(requests, lines), daemon=True).start()
+        while True:
             try:
-                self._write(self.answer(json.loads(line)))
+                self._write(self.answer(json.loads(lines.get())))
             except Exception as error:
                 self._write({"error": f"{type(error).__name__}: {error}".splitlines()[0]})
+
+
+def _read(requests: TextIO, lines: queue.Queue[str]) -> None:
+    for line in requests:
+        lines.put(line)
+    os._exit(0)
 
 
 def peak_memory() -> int:

@@ -44,6 +44,7 @@ class BenchProcess:
             cwd=Path(__file__).parents[2],
             text=True,
             encoding="utf-8",
+            process_group=0,  # Ctrl+C in a terminal is for us: we end this process when we are done
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -46,11 +46,11 @@ class Model:
         return replace(self, network=copy.deepcopy(self.network))
 
 
-def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = ()) -> Model:
+def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (), seed: int = 0) -> Model:
     """Load a resolved folder for classification, on the CPU, in 32 bits.
 
-    With `labels`, a new head for them replaces the old one (or the missing one). Raises `Refused`
-    where the weights do not fit the config or hold NaN.
+    With `labels`, a new head for them replaces the old one (or the missing one), random from `seed`.
+    Raises `Refused` where the weights do not fit the config or hold NaN.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -64,7 +64,8 @@ def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (
             "ignore_mismatched_sizes": True,
         }
     try:
-        with quiet():
+        with quiet(), torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
             network = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 dtype=torch.float32,
@@ -83,7 +84,7 @@ def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (
         raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
     network.eval()
     if labels:
-        profile = profile.model_copy(update={"labels": labels, "has_head": True})
+        profile = profile.with_head(labels)
     return Model(network=network, profile=profile, family=family_of(profile.model_type), folder=folder)
 
 
@@ -92,7 +93,7 @@ def open_kept(folder: Path) -> Model:
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    from engine.models.surgery import fit_attention
+    from engine.models.surgery import fit_attention, head_size, layers_of, linear_of
 
     profile = read_profile(folder)
     family = family_of(profile.model_type)
@@ -105,7 +106,9 @@ def open_kept(folder: Path) -> Model:
     network.load_state_dict(weights)
     network.eval()
     if uneven:
-        profile = profile.model_copy(update={"uneven": True, "loads_plainly": False})
+        width = linear_of(layers_of(network, family)[0], family.query).out_features
+        heads = width // head_size(network, family)
+        profile = profile.model_copy(update={"heads": heads, "uneven": True, "loads_plainly": False})
     return Model(network=network, profile=profile, family=family, folder=folder)
 
 

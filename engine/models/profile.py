@@ -23,7 +23,9 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "sentencepiece.bpe.model",
 )
-"""Files beside the weights that every saved folder carries along."""
+"""Files of a tokenizer, beside the weights."""
+OLDER_FORMS = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model")
+"""Those of them that only repeat what tokenizer.json holds."""
 
 MOST_OUTPUTS = 100_000
 """More than any classifier has; a config may claim what it likes."""
@@ -107,6 +109,13 @@ class Profile(Frozen):
         """Multiplications for one token: the weights of every layer's matrices, each used once."""
         return self.attention.matrices + self.feed_forward.matrices
 
+    def with_head(self, labels: tuple[str, ...]) -> Profile:
+        """The same encoder under a new head: hidden × hidden, then hidden × labels (so in every family here)."""
+        outputs = max(2, len(labels))
+        rows = self.hidden + outputs
+        head = Part(matrices=rows * self.hidden, rows=rows, vectors=rows, tensors=4)
+        return self.model_copy(update={"head": head, "labels": labels, "has_head": True})
+
 
 def read_profile(folder: Path) -> Profile:
     """The profile of a checkpoint folder; raises `Refused` with a sentence where there is none to read."""
@@ -129,14 +138,31 @@ def read_profile(folder: Path) -> Profile:
         feed_forward=parts["feed_forward"],
         norms=parts["norms"],
         head=parts["head"],
-        tokenizer_bytes=sum(
-            (folder / name).stat().st_size for name in (*TOKENIZER_FILES, "config.json") if (folder / name).is_file()
-        ),
+        tokenizer_bytes=(folder / "config.json").stat().st_size + sum(map(len, carried_files(folder).values())),
         storage=Storage(runtime="torch", bits=_stored_bits(tensors)),
         has_head=has_head,
     )
     size = sum(tensor.bytes for tensor in tensors.values()) + 100 * len(tensors) + profile.tokenizer_bytes
     return profile.model_copy(update={"original_bytes": size, "original_work": profile.work})
+
+
+def carried_files(folder: Path) -> dict[str, bytes]:
+    """Name → content of the tokenizer's files as every saved folder carries them.
+
+    JSON loses its indentation, which means nothing and weighs a third; the vocabulary goes in once.
+    """
+    whole = (folder / "tokenizer.json").is_file()
+    names = [name for name in TOKENIZER_FILES if (folder / name).is_file() and not (whole and name in OLDER_FORMS)]
+    return {name: _compact(name, (folder / name).read_bytes()) for name in names}
+
+
+def _compact(name: str, content: bytes) -> bytes:
+    if not name.endswith(".json"):
+        return content
+    try:
+        return json.dumps(json.loads(content), ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        return content  # whoever loads it says what is wrong with it
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ Batch = Mapping[str, "np.ndarray"]
 """Input name ("input_ids", "attention_mask", …) → int64 array [texts, tokens]."""
 Session = Callable[[Batch], "np.ndarray"]
 """A loaded model: a batch in, float32 logits [texts, labels] out."""
+SIZE_ERROR = 0.02
 BASIS = "measured on a 2-core machine with AVX512-VNNI"
 
 
@@ -36,6 +37,8 @@ class Runtime(ABC):
     """What must be installed for it."""
     marker: ClassVar[str]
     """The file by which a folder of this runtime is known."""
+    uncertain_bytes: ClassVar[int]
+    """How far `stored_bytes` may be off besides the weights: a graph's text grows with its numbers' digits."""
     speed: ClassVar[dict[int, tuple[float, float]]]
     """Bits → how many times as fast as torch in 32 bits, lowest and highest seen (batch 1 and 32)."""
 
@@ -60,6 +63,10 @@ class Runtime(ABC):
             certainty="estimated",
             basis=f"{self.title} at {profile.storage.bits} bits, {BASIS}, times the work that is left",
         )
+
+    def size_error(self, profile: Profile) -> float:
+        """How far `stored_bytes` may be off (relative): 2 %, and more only where there is hardly any weight."""
+        return max(SIZE_ERROR, self.uncertain_bytes / self.stored_bytes(profile))
 
     @abstractmethod
     def stored_bytes(self, profile: Profile) -> int:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 FILE = "model.onnx"
 SINGLE_FILE_LIMIT = 1_900_000_000
 """protobuf holds at most 2 GiB; beyond this the weights go beside the graph."""
-GRAPH_BYTES = (16_000, 6_200)
-"""Graph alone: for the model, and for each layer (read off exports of the contract suite's models)."""
-GRAPH_BYTES_INT8 = (18_000, 17_000)
+GRAPH_BYTES = {32: (5_300, 3_980), 16: (6_000, 5_550), 8: (9_000, 9_750)}
+"""Bits → graph alone: for the model, and for each layer (read off exports of the contract suite's models)."""
 LEAST_COVERAGE = 0.9
 
 
@@ -37,13 +36,14 @@ class OnnxRuntime(Runtime):
     title: ClassVar[str] = "ONNX Runtime"
     packages: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx", "onnxscript")
     marker: ClassVar[str] = FILE
+    uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 2.2), 16: (1.0, 2.2), 8: (1.8, 4.0)}
 
     def stored_bytes(self, profile: Profile) -> int:
         """Counted: weights at their width, scales, and the graph's own bytes a layer."""
         vectors = sum(part.vectors for part in profile.parts.values())
         matrices = profile.parameters - vectors
-        base, layer = GRAPH_BYTES_INT8 if profile.storage.bits == 8 else GRAPH_BYTES
+        base, layer = GRAPH_BYTES[profile.storage.bits]
         graph = base + layer * profile.layers
         if profile.storage.bits != 8:
             return (matrices + vectors) * profile.storage.bits // 8 + graph + profile.tokenizer_bytes

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from engine.models.model import Model
 
-HEADER_BYTES = 120
+HEADER_BYTES = 112
 """Bytes of a safetensors header for one tensor: its name, type, shape and place."""
+INT8_HEADER_BYTES = 780
+"""What torchao writes besides for each matrix in 8 bits: how its numbers, scales and zero points belong together."""
 
 
 class TorchRuntime(Runtime):
@@ -29,6 +31,7 @@ class TorchRuntime(Runtime):
     title: ClassVar[str] = "PyTorch"
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     marker: ClassVar[str] = "model.safetensors"
+    uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (1.4, 2.0), 8: (0.3, 1.0)}
 
     def refusal(self, profile: Profile) -> str | None:
@@ -55,7 +58,8 @@ class TorchRuntime(Runtime):
         layers = (profile.attention, profile.feed_forward, profile.head)
         narrow = sum(part.matrices for part in layers)
         scales = sum(part.rows for part in layers)
-        return narrow + 4 * scales + 4 * (profile.parameters - narrow) + 2 * fixed - profile.tokenizer_bytes
+        headers = INT8_HEADER_BYTES * sum(part.tensors for part in layers) // 2  # each matrix has its vector
+        return narrow + 5 * scales + 4 * (profile.parameters - narrow) + headers + fixed
 
     def save(self, model: Model, folder: Path, calibration: Sequence[Batch], progress: Callable[[str], None]) -> None:
         """`save_pretrained` in the type that the storage says: fp32, bf16 or fp16, or torchao's int8."""
@@ -67,7 +71,8 @@ class TorchRuntime(Runtime):
             if model.storage.bits == 32:
                 network.save_pretrained(folder)
             elif model.storage.bits == 16:
-                _copied(network).to(half_type()).save_pretrained(folder)
+                # transformers wraps Module.to in a decorator that hides its signature.
+                _copied(network).to(half_type()).save_pretrained(folder)  # type: ignore[arg-type]
             else:
                 _save_int8(network, folder)
         copy_tokenizer(model.folder, folder)

@@ -127,7 +127,7 @@ class Distill(Technique):
         runtime = runtime_named(left.storage.runtime)
         return Estimate(
             size_bytes=runtime.stored_bytes(left),
-            size_error=0.02,
+            size_error=runtime.size_error(left),
             speed=runtime.forecast(left),
             quality="Only measuring will tell.",
             line=f"{left.layers} of {profile.layers} layers stay; learns for {self.minutes:g} min on your texts.",

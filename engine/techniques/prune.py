@@ -138,7 +138,7 @@ class Prune(Technique):
         runtime = runtime_named(left.storage.runtime)
         return Estimate(
             size_bytes=runtime.stored_bytes(left),
-            size_error=0.02,
+            size_error=runtime.size_error(left),
             speed=runtime.forecast(left),
             quality="Only measuring will tell." if self.sparsity else "Nothing is taken out.",
             line=self._line(profile, left),

@@ -112,7 +112,7 @@ class Quantize(Technique):
             line = "A quarter of the digits: about a quarter of the file; a few close answers may change."
         return Estimate(
             size_bytes=runtime.stored_bytes(left),
-            size_error=0.02,
+            size_error=runtime.size_error(left),
             speed=speed,
             quality="Only measuring will tell." if self.bits < 32 else "The same answers, but for rounding.",
             line=line,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from engine.models.profile import Part, Profile
+from engine.models.profile import Profile
 from engine.runtimes import runtime_named
 from engine.technique import Estimate, Forecast, Slider, Technique, Toggle
 
@@ -57,25 +57,16 @@ class TrainHead(Technique):
     ] = 1e-4
 
     def after(self, profile: Profile) -> Profile:
-        """The same model with a head; a pooler of hidden × hidden is counted where there was none."""
-        if profile.has_head:
-            return profile
-        pooler = profile.hidden * profile.hidden if profile.head.matrices == 0 else 0
-        labels = max(2, len(profile.labels))
-        head = Part(
-            matrices=profile.head.matrices + pooler + labels * profile.hidden,
-            rows=profile.hidden + labels,
-            vectors=profile.hidden + labels,
-            tensors=4,
-        )
-        return profile.model_copy(update={"head": head, "has_head": True})
+        """The same model with a head; as many labels as it knows, or two."""
+        return profile if profile.has_head else profile.with_head(profile.labels)
 
     def estimate(self, profile: Profile) -> Estimate:
         """The size hardly changes; the quality is what the training data teach."""
         left = self.after(profile)
+        runtime = runtime_named(left.storage.runtime)
         return Estimate(
-            size_bytes=runtime_named(left.storage.runtime).stored_bytes(left),
-            size_error=0.02,
+            size_bytes=runtime.stored_bytes(left),
+            size_error=runtime.size_error(left),
             speed=Forecast(low=1.0, high=1.0, certainty="exact", basis="the same layers run"),
             quality="Only measuring will tell.",
             line=f"A new layer chooses among your labels, trained for {self.minutes:g} min. It makes nothing smaller.",

@@ -111,7 +111,7 @@ class _Entry(QDoubleSpinBox):
         """Read "1,000 MB", "25 %" or "5e-5"."""
         return float(self._bare(text))
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Anything that reads as a number within the range; more may still be typed otherwise."""
         try:
             inside = self.minimum() <= float(self._bare(text)) <= self.maximum()

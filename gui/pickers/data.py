@@ -37,7 +37,8 @@ class DataPicker(SourcePicker):
         self.columns = Columns()
         self.columns.setVisible(False)
         self.columns.value_changed.connect(self._choose_columns)
-        self.examples = QLabel(wordWrap=True, visible=False)
+        self.examples = QLabel(wordWrap=True)
+        self.examples.setVisible(False)
         self.examples.setProperty("class", "small")
         self.peek = QPushButton(self.tr("Show examples"))
         self.peek.setCheckable(True)
@@ -47,7 +48,7 @@ class DataPicker(SourcePicker):
         self.peek.toggled.connect(self.examples.setVisible)
         for widget in (self.columns, self.peek, self.examples):
             self.column.addWidget(widget)
-        self._fill_menu()
+        self.menu.aboutToShow.connect(self._fill_menu)
 
     def set_data(self, data: str | DataSource) -> None:
         """Show a choice; what is in it follows by `set_inspection` or `set_refusal`."""
@@ -62,7 +63,8 @@ class DataPicker(SourcePicker):
     def set_inspection(self, found: dict[str, Any]) -> None:
         """What the engine read: columns, labels with their rows, some examples."""
         rows, labels = found["rows"], found["labels"]
-        text = self.tr("the first {0} rows · {1} labels") if found.get("is_sample") else self.tr("{0} rows · {1} labels")
+        sampled = found.get("is_sample")
+        text = self.tr("the first {0} rows · {1} labels") if sampled else self.tr("{0} rows · {1} labels")
         notes = found.get("notes") or []
         self.say("\n".join([text.format(count(rows), count(len(labels))), *notes]))
         self.columns.set_choices(found["columns"])
@@ -78,7 +80,6 @@ class DataPicker(SourcePicker):
     def set_recent(self, paths: Sequence[str]) -> None:
         """Files used before, latest first."""
         self._recent = [path for path in paths if not path.startswith(STARTER)]
-        self._fill_menu()
 
     def _choose_columns(self, text: str | None, label: str | None) -> None:
         self.chosen.emit(DataSource(path=self._source.path, text=text, label=label))

@@ -35,7 +35,8 @@ class ModelPicker(SourcePicker):
         super().__init__("model", "", help, parent)
         self.tile.setAccessibleName(self.tr("Model"))
         self._recent: Sequence[str] = ()
-        self.hub = QLineEdit(visible=False)
+        self.hub = QLineEdit()
+        self.hub.setVisible(False)
         self.hub.setPlaceholderText(self.tr("name on the Hub, e.g. distilbert/distilbert-base-uncased"))
         self.hub.setAccessibleName(self.tr("Name of a model on the Hub"))
         self.hub.setToolTip(self.tr("A model's name on huggingface.co; Enter downloads it once. Needs a network."))
@@ -46,7 +47,7 @@ class ModelPicker(SourcePicker):
             self.tr("Some models bring Python code of their own. Allow it only for a model whose author you trust.")
         )
         self._trust.triggered.connect(self.trusted)
-        self._fill_menu()
+        self.menu.aboutToShow.connect(self._fill_menu)
 
     def set_model(self, model: str, *, trusted: bool = False) -> None:
         """Show a choice; what is in it follows by `set_profile` or `set_refusal`."""
@@ -65,7 +66,6 @@ class ModelPicker(SourcePicker):
     def set_recent(self, models: Sequence[str]) -> None:
         """Models used before, latest first."""
         self._recent = [model for model in models if not model.startswith(STARTER)]
-        self._fill_menu()
 
     def _in_words(self, profile: Profile) -> str:
         labels = len(profile.labels)

@@ -28,7 +28,7 @@ class SourcePicker(QFrame):
         self.tile.setProperty("class", "tile")
         self.tile.setAccessibleName(name)
         self.tile.setToolTip(help)
-        self.tile.setIconSize(QSize(18, 18))
+        self.tile.setIconSize(QSize(27, 18))
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self.tile.setMenu(self.menu)
@@ -71,4 +71,4 @@ class SourcePicker(QFrame):
             self.menu.addAction(action)
 
     def _paint_icon(self) -> None:
-        self.tile.setIcon(icon(self._icon_name, colors().accent))
+        self.tile.setIcon(icon(self._icon_name, colors().accent, lead=50))

@@ -15,7 +15,7 @@ from engine.events import CurvePoint, Event, Measured, RunFinished, StepStarted
 from engine.models.profile import Profile
 from engine.run import Measurement
 from engine.technique import Estimate
-from gui.plots.live_panel import QualityPanel, SizePanel, SpeedPanel
+from gui.plots.live_panels import QualityPanel, SizePanel, SpeedPanel
 from gui.plots.panel import Panel
 from gui.plots.sparkline import Sparkline
 from gui.plots.story import Story
@@ -72,20 +72,21 @@ class LivePlots(QWidget):
 
     def set_estimate(self, estimate: Estimate | None, profile: Profile | None) -> None:
         """What the recipe is expected to give. After a run, another one gets its own place."""
-        changed = self._story.changed or estimate != self._story.estimate
-        self._tell(
-            replace(
-                self._story,
-                estimate=estimate,
-                profile=profile,
-                changed=changed and self._story.result is not None,
-            )
-        )
+        old = self._story
+        moved = estimate != old.estimate or profile != old.profile
+        if not moved:
+            return
+        if not old.is_of(profile):
+            self._tell(Story(estimate=estimate, profile=profile))  # another model: nothing measured holds
+            return
+        changed = old.result is not None
+        self._tell(replace(old, estimate=estimate, profile=profile, changed=changed, paired=False))
 
     def on_event(self, event: Event) -> None:
         """Take in what a run says."""
         if isinstance(event, StepStarted) and event.step == 0:
             self.clear()
+            self._tell(replace(self._story, paired=True))
         elif isinstance(event, CurvePoint):
             self._add_curve_point(event)
         elif isinstance(event, Measured):
@@ -95,7 +96,7 @@ class LivePlots(QWidget):
 
     def clear(self) -> None:
         """Forget the last run's measurements and curves; original and estimate stay."""
-        self._tell(replace(self._story, checks=(), result=None, changed=False))
+        self._tell(replace(self._story, checks=(), result=None, changed=False, paired=False))
         for spark in self._curves.values():
             spark.deleteLater()
         self._curves = {}

@@ -16,7 +16,7 @@ from gui.plots.speed_legend import speed_class, speed_color
 from gui.plots.story import ticks
 from gui.theme import THEME, colors
 
-LEAST_SPAN = 2.0
+LEAST_SPAN = 4.0
 """Units of quality: below this, noise would fill the plot."""
 
 

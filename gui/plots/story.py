@@ -25,6 +25,8 @@ from gui.numbers import MEGABYTE, RAW_METRICS
 
 MOST_CHECKS = 5
 LAST_ROOM = 0.6
+SAME_SIZE = 0.05
+"""A profile's size is arithmetic; beyond this share it is another model."""
 LEAST_QUALITY_SPAN = 3.0
 """Percent: a plot of less would make noise look like a cliff."""
 
@@ -85,7 +87,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Story:
-    """What is known. `changed` says that the estimate is of a recipe edited after the last run."""
+    """What is known.
+
+    `changed` says that the recipe was edited after the result; `paired`, that the estimate is of the
+    very recipe that ran. An estimate of another recipe is never drawn beside a result as if it were.
+    """
 
     original: Measurement | None = None
     profile: Profile | None = None
@@ -93,6 +99,7 @@ class Story:
     checks: tuple[Measured, ...] = ()
     result: Measured | None = None
     changed: bool = False
+    paired: bool = False
 
     @property
     def original_bytes(self) -> int | None:
@@ -100,6 +107,12 @@ class Story:
         if self.original is not None and self.original.size_bytes is not None:
             return self.original.size_bytes
         return self.profile.original_bytes if self.profile and self.profile.original_bytes else None
+
+    def is_of(self, profile: Profile | None) -> bool:
+        """Whether the original is (as far as its size tells) the model of this profile."""
+        if profile is None or self.original is None or self.original.size_bytes is None:
+            return True
+        return abs(profile.original_bytes - self.original.size_bytes) <= SAME_SIZE * self.original.size_bytes
 
     @property
     def current(self) -> Measured | None:
@@ -206,13 +219,14 @@ def _arrange(
     slots: list[Slot] = []
     marks: list[Mark] = []
     result = read(story.result) if story.result else {}
+    beside = bool(estimate) and bool(result) and story.paired and not story.changed
 
     def put(kind: Kind, values: dict[bool, Spread], label: str = "", *, new_slot: bool = True) -> None:
         if new_slot:
             slots.append(Slot(kind, label))
-        beside = kind is Kind.ESTIMATE and bool(result) and not story.changed
         for batch, (value, low, high) in values.items():
-            marks.append(Mark(len(slots) - 1, kind, value, low, high, batch, beside))
+            shares = kind is Kind.ESTIMATE and beside
+            marks.append(Mark(len(slots) - 1, kind, value, low, high, batch, shares))
 
     if original:
         put(Kind.ORIGINAL, {False: original})
@@ -221,12 +235,12 @@ def _arrange(
         put(Kind.CHECK, values, event.label)
     if result and story.changed:
         put(Kind.RESULT, result)
-    if estimate:
+    if estimate and (beside or story.current is None):
         put(Kind.ESTIMATE, estimate)
     if result and not story.changed:
-        if estimate:
+        if beside:
             slots[-1] = Slot(Kind.RESULT)
-        put(Kind.RESULT, result, new_slot=not estimate)
+        put(Kind.RESULT, result, new_slot=not beside)
     return tuple(slots), tuple(marks)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -22,15 +24,22 @@ class Card(QFrame):
         self.technique = technique
         self.setProperty("class", "card")
         self.switch = Switch(technique.title, technique.summary)
-        self.form = Form(technique)
         self.prediction = Prediction()
-        self.refusal = QLabel(wordWrap=True, visible=False)
+        self.refusal = QLabel(wordWrap=True)
+        self.refusal.setVisible(False)
         self.refusal.setProperty("class", "warning")
         self._body = QWidget()
         self._lay_out()
         self.switch.clicked.connect(self._switched)
-        self.form.value_changed.connect(self.value_changed)
         self.set_value(None)
+
+    @cached_property
+    def form(self) -> Form:
+        """The controls; made when the card is first switched on, for most cards never are."""
+        form = Form(self.technique)
+        form.value_changed.connect(self.value_changed)
+        self._body_layout.insertWidget(0, form)
+        return form
 
     def value(self) -> Technique | None:
         """The technique as set, or None."""
@@ -60,8 +69,9 @@ class Card(QFrame):
             restyle(self)
 
     def _switched(self) -> None:
+        value = self.value()
         self._show_state()
-        self.value_changed.emit(self.value())
+        self.value_changed.emit(value)
 
     def _show_state(self) -> None:
         on = self.switch.isChecked()
@@ -88,10 +98,10 @@ class Card(QFrame):
         top.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignTop)
         rule = QFrame()
         rule.setProperty("class", "rule")
-        body = QVBoxLayout(self._body)
+        body = self._body_layout = QVBoxLayout(self._body)
         body.setContentsMargins(0, 4, 0, 0)
         body.setSpacing(10)
-        for widget in (self.form, self.refusal, rule, self.prediction):
+        for widget in (self.refusal, rule, self.prediction):
             body.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 11, 12, 11)

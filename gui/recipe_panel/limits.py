@@ -65,7 +65,7 @@ class _Row(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.number)
         self.switch.clicked.connect(self._switched)
-        self.number.value_changed.connect(lambda: self.value_changed.emit())
+        self.number.value_changed.connect(self._tell)
         self.set_value(None)
 
     def value(self) -> float | None:
@@ -79,6 +79,9 @@ class _Row(QWidget):
 
     def _switched(self) -> None:
         self._show_state()
+        self._tell()
+
+    def _tell(self) -> None:
         self.value_changed.emit()
 
     def _show_state(self) -> None:

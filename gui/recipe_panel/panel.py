@@ -77,7 +77,7 @@ class RecipePanel(QWidget):
         content = QWidget()
         content.setObjectName("recipe_content")
         column = QVBoxLayout(content)
-        column.setContentsMargins(14, 10, 10, 16)
+        column.setContentsMargins(14, 10, 6, 16)
         column.setSpacing(7)
         sections = (
             (self.tr("Model"), self.model),
@@ -91,15 +91,15 @@ class RecipePanel(QWidget):
             column.addWidget(widget)
             column.addSpacing(7)
         column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidget(content)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area = QScrollArea()
+        self.area.setWidget(content)
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
+        layout.addWidget(self.area, 1)
         layout.addWidget(self.run_bar)
 
 

@@ -14,7 +14,7 @@ class Prediction(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.size, self.speed, self.quality = (_Figure(), _Figure(), _Figure())
+        self.size_figure, self.speed_figure, self.quality_figure = (_Figure(), _Figure(), _Figure())
         self.line = QLabel(wordWrap=True)
         self.line.setProperty("class", "muted")
         grid = QGridLayout(self)
@@ -22,7 +22,9 @@ class Prediction(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(1)
         names = (self.tr("Size"), self.tr("Speed"), self.tr("Quality"))
-        for column, (name, figure) in enumerate(zip(names, (self.size, self.speed, self.quality), strict=True)):
+        for column, (name, figure) in enumerate(
+            zip(names, (self.size_figure, self.speed_figure, self.quality_figure), strict=True)
+        ):
             caption = QLabel(name)
             caption.setProperty("class", "muted")
             grid.addWidget(caption, 0, column)
@@ -39,17 +41,17 @@ class Prediction(QWidget):
         if estimate.size_error:
             sure = self.tr("exact to {0:.0%}").format(estimate.size_error)
         help = self.tr("The original takes {0}: this is {1} smaller.")
-        self.size.set(
+        self.size_figure.set(
             megabytes(estimate.size_bytes), sure, help.format(megabytes(original_bytes), ratio(smaller))
         )
         speed = estimate.speed
-        self.speed.set(ratio_range(speed.low, speed.high), certainty(speed.certainty), speed.basis)
-        self.quality.set("?", certainty("only measuring will tell"), estimate.quality)
+        self.speed_figure.set(ratio_range(speed.low, speed.high), certainty(speed.certainty), speed.basis)
+        self.quality_figure.set("?", certainty("only measuring will tell"), estimate.quality)
         self.line.setText(estimate.line)
 
     def show_nothing(self, text: str) -> None:
         """There is no profile (yet): say why instead of figures."""
-        for figure in (self.size, self.speed, self.quality):
+        for figure in (self.size_figure, self.speed_figure, self.quality_figure):
             figure.set("–", "", "")
         self.line.setText(text)
 

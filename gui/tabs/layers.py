@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
-
-from engine.models.profile import Part, Profile
-from gui.label import Label, base_pixels, scaled_font
-from gui.numbers import count, megabytes, ratio
+from engine.models.profile import Profile
+from gui.label import Label
+from gui.numbers import count, megabytes
 from gui.plots.panel import Panel
-from gui.theme import THEME, colors
+from gui.tabs.part_bars import PARTS, PartBars, Slice, Swatch, slices_of
 
-PARTS = ("embeddings", "attention", "feed-forward", "norms", "head")
-SCALE_BYTES = 4
-"""A row of an 8-bit matrix has one 32-bit scale beside it; vectors stay at 32 bits."""
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One part's bytes in one model."""
-
-    part: str
-    size: int
-
-
-def slices_of(profile: Profile) -> tuple[Slice, ...]:
-    """Bytes of each part as stored."""
-    bits = profile.storage.bits
-    return tuple(Slice(name, part_bytes(profile.parts[name], bits)) for name in PARTS)
-
-
-def part_bytes(part: Part, bits: int) -> int:
-    """Matrices at `bits`; at 8 bits, vectors at 32 and a scale for each row."""
-    if bits == 8:
-        return part.matrices + (part.vectors + part.rows) * SCALE_BYTES
-    return part.parameters * bits // 8
-
-
-def part_color(index: int) -> QColor:
-    """Hues turned from the accent, so that they belong together in light and dark."""
-    accent = QColor(colors().accent)
-    turn = (0.0, 0.09, 0.52, 0.40, 0.66)[index]
-    return QColor.fromHslF((accent.hslHueF() + turn) % 1.0, accent.hslSaturationF() * 0.75, accent.lightnessF())
+LAST_ROW = len(PARTS) + 1
 
 
 class Layers(QWidget):
@@ -52,8 +19,9 @@ class Layers(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.bars = _Bars(self)
+        self.bars = PartBars(self)
         self._grid = QGridLayout()
+        self._columns: list[list[Label]] = []
         self._shape = Label(wrap=True, scale=1.1)
         self._empty = Label(role="muted", scale=1.1, wrap=True)
         self._sheet = Panel(self)
@@ -63,6 +31,7 @@ class Layers(QWidget):
     def _lay_out(self) -> None:
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(4)
+        self._make_grid()
         self._empty.setText(self.tr("Choose a model to see where its bytes are."))
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         numbers = QHBoxLayout()
@@ -93,24 +62,26 @@ class Layers(QWidget):
         self._fill_grid(rows)
         self._shape.setText(self._shape_of(before, after or before))
 
-    def _fill_grid(self, rows: list[tuple[str, tuple[Slice, ...]]]) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            if widget := item.widget():
-                widget.deleteLater()
-        for column, (name, slices) in enumerate(rows, start=2):
-            self._put(0, column, name, role="muted", bold=True)
-            for row, part in enumerate(slices, start=1):
-                self._put(row, column, megabytes(part.size))
-            total = sum(part.size for part in slices)
-            self._put(len(PARTS) + 1, column, megabytes(total), bold=True)
+    def _make_grid(self) -> None:
+        """Labels made once: they are filled anew at every move of a slider."""
         for row, name in enumerate(self._part_names(), start=1):
-            self._grid.addWidget(_Swatch(row - 1), row, 0)
+            self._grid.addWidget(Swatch(row - 1), row, 0)
             self._grid.addWidget(Label(name), row, 1)
-        self._grid.addWidget(Label(self.tr("weights in all"), bold=True), len(PARTS) + 1, 1)
+        self._grid.addWidget(Label(self.tr("weights in all"), bold=True), LAST_ROW, 1)
+        for column, title in ((2, self.tr("before")), (3, self.tr("after"))):
+            labels = [Label(title, role="muted", bold=True), *(Label() for _ in PARTS), Label(bold=True)]
+            for row, label in enumerate(labels):
+                self._grid.addWidget(label, row, column, Qt.AlignmentFlag.AlignRight)
+            self._columns.append(labels)
 
-    def _put(self, row: int, column: int, text: str, *, role: str = "text", bold: bool = False) -> None:
-        label = Label(text, role=role, bold=bold)
-        self._grid.addWidget(label, row, column, Qt.AlignmentFlag.AlignRight)
+    def _fill_grid(self, rows: list[tuple[str, tuple[Slice, ...]]]) -> None:
+        for index, labels in enumerate(self._columns):
+            for label in labels:
+                label.setVisible(index < len(rows))
+        for labels, (_, slices) in zip(self._columns, rows, strict=False):
+            sizes = [part.size for part in slices]
+            for label, size in zip(labels[1:], [*sizes, sum(sizes)], strict=True):
+                label.setText(megabytes(size))
 
     def _part_names(self) -> tuple[str, ...]:
         """In the order of `PARTS`."""
@@ -136,78 +107,3 @@ class Layers(QWidget):
             self.tr("Bits a number: {0}").format(change(before.storage.bits, after.storage.bits)),
         )
         return "\n".join(lines)
-
-
-class _Swatch(QWidget):
-    """The colour of a part."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__()
-        self._index = index
-        side = round(base_pixels() * 0.95)
-        self.setFixedSize(side, side)
-        THEME.changed.connect(self.update)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """A square."""
-        QPainter(self).fillRect(self.rect(), part_color(self._index))
-
-
-class _Bars(QWidget):
-    """Stacked bars on one scale, so that what was saved is seen as empty space."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.rows: list[tuple[str, tuple[Slice, ...]]] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(self.tr("The bytes of the weights, part by part; both bars have the same scale."))
-        self.setAccessibleName(self.tr("Bytes of each part, before and after"))
-        THEME.changed.connect(self.update)
-
-    def show_slices(self, rows: list[tuple[str, tuple[Slice, ...]]]) -> None:
-        """One bar a row."""
-        self.rows = rows
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """A bar and some air for each row."""
-        return QSize(400, round(base_pixels() * 2.9) * max(1, len(self.rows)))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Name, bar, total."""
-        painter = QPainter(self)
-        left, right = base_pixels() * 5.5, base_pixels() * 11.0
-        most = max((sum(part.size for part in slices) for _, slices in self.rows), default=1) or 1
-        line = self.height() / max(1, len(self.rows))
-        for index, (name, slices) in enumerate(self.rows):
-            row = QRectF(0, index * line, self.width(), line)
-            total = sum(part.size for part in slices)
-            painter.setFont(scaled_font(1.1, bold=True))
-            painter.setPen(QColor(colors().text))
-            painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, name)
-            wide = self.width() - left - right
-            bar = QRectF(left, row.top() + line * 0.12, wide * total / most, line * 0.76)
-            self._paint_bar(painter, bar, slices, total)
-            words = megabytes(total)
-            if index and total:
-                words += "  " + self.tr("{0} smaller").format(ratio(most / total))
-            beside = QRectF(bar.right() + 10, row.top(), right + wide, line)
-            painter.setPen(QColor(colors().text))
-            painter.setFont(scaled_font(1.1, bold=True))
-            painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter, words)
-
-    def _paint_bar(self, painter: QPainter, bar: QRectF, slices: tuple[Slice, ...], total: int) -> None:
-        """Segments; each has its name in it where there is room."""
-        painter.setFont(scaled_font(0.9))
-        x = bar.left()
-        for index, part in enumerate(slices):
-            width = bar.width() * part.size / total if total else 0.0
-            segment = QRectF(x, bar.top(), width, bar.height())
-            painter.fillRect(segment, part_color(index))
-            painter.setPen(QPen(QColor(colors().surface), 1.5))
-            painter.drawLine(segment.topRight(), segment.bottomRight())
-            if painter.fontMetrics().horizontalAdvance(part.part) + 12 < width:
-                painter.setPen(QColor(colors().on_accent))
-                painter.drawText(segment, Qt.AlignmentFlag.AlignCenter, part.part)
-            x += width

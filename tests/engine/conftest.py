@@ -1,13 +1,26 @@
 """Tiny models and texts for the engine's tests (see tests/tiny_models.py)."""
 
 import importlib.util
+import io
+import json
+import os
+import queue
 import shutil
+import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
+import psutil
 import pytest
+
+# Two measuring processes and other tests share the cores: with threads that wait by spinning, a
+# tiny model's answer takes ten times as long. (Benchmarks do not load this file.)
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 class TinyModel(Protocol):
@@ -65,3 +78,165 @@ def tiny_texts(tiny_models: ModuleType, tmp_path_factory: pytest.TempPathFactory
         return tiny_models.write_csv(tmp_path_factory.mktemp("texts") / "texts.csv", rows)
 
     return make
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, for tests that count runs or break things."""
+    monkeypatch.setenv("BOZZETTO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are measured in this process: a run takes one second rather than ten. Same code, no fresh process."""
+    import torch
+
+    from engine.measure.bench import Bench
+
+    class Inside:
+        def __init__(self, folder: Path, check: Callable[[], None], *, full_precision: bool = False) -> None:
+            self.folder, self._check, self._bench = folder, check, Bench(io.StringIO())
+            request = {"do": "load", "folder": str(folder), "threads": 1, "full_precision": full_precision}
+            self.loaded = self._bench.answer(request)
+
+        def __enter__(self) -> "Inside":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            torch.set_num_threads(2)
+
+        def time(self, batches: list[list[str]], warm_up: int = 0) -> list[float]:
+            self._check()
+            return self._bench.answer({"do": "time", "batches": batches, "warm_up": warm_up})["ms"]
+
+        def logits(self, texts: list[str], done: Callable[[int], None]) -> Any:
+            import numpy as np
+
+            done(0)
+            return np.array([self.answer(text)[0] for text in texts], dtype=np.float32)
+
+        def answer(self, text: str) -> tuple[list[float], float]:
+            found = self._bench.answer({"do": "answer", "text": text})
+            return found["logits"], found["ms"]
+
+        def peak_memory(self) -> int:
+            return 1
+
+    monkeypatch.setattr("engine.measure.referee.BenchProcess", Inside)
+    monkeypatch.setattr("engine.trying.BenchProcess", Inside)
+
+
+class Engine:
+    """A real `bozzetto serve`: requests go in, events come out as dictionaries."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "engine", "serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "BOZZETTO_HOME": str(home)},
+        )
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, **request: Any) -> None:
+        """One request."""
+        self.write(json.dumps(request).encode() + b"\n")
+
+    def write(self, raw: bytes) -> None:
+        """Whatever bytes."""
+        self.process.stdin.write(raw)
+        self.process.stdin.flush()
+
+    def next(self, seconds: float = 120.0) -> dict[str, Any] | None:
+        """The next event; None when the output has ended."""
+        return self._events.get(timeout=seconds)
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Read on to the first event that is wanted."""
+        while (event := self.next()) is not None:
+            if wanted(event):
+                return event
+        raise AssertionError(f"the engine ended: {self.process.stderr.read().decode()[-2000:]}")
+
+    def finished(self) -> dict[str, Any]:
+        """The record of the run that is going, when it is over."""
+        return self.until(lambda event: event["kind"] == "run_finished")["run"]
+
+    def run(self, recipe: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a recipe."""
+        self.send(do="run", recipe=recipe)
+        return self.finished()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The reply to a request; a run's events before it are dropped."""
+        self.send(**request)
+        return self.until(lambda event: event["kind"] == "reply" and event["id"] == request["id"])
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def close(self) -> None:
+        """End it whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self._events.put(json.loads(line))
+        self._events.put(None)
+
+
+@pytest.fixture
+def start_engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
+    """A function that starts an engine of one's own."""
+    started: list[Engine] = []
+
+    def start(home: Path | None = None) -> Engine:
+        started.append(Engine(home or tmp_path / "home"))
+        return started[-1]
+
+    yield start
+    for engine in started:
+        engine.close()
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all tests of a file: what one test asked must not matter to the next."""
+    shared = Engine(tmp_path_factory.mktemp("engine") / "home")
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def bozzetto(own_home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command, in a process of its own."""
+
+    def call(*arguments: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "engine", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **settings)
+
+    return call
+
+
+def wait_for(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(name="wait_for")
+def _wait_for() -> Callable[..., None]:
+    return wait_for
