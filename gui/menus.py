@@ -12,7 +12,6 @@ from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from engine.errors import Refused
-from engine.files import write_text_atomically
 from engine.recipe import read_recipe
 from engine.techniques import TECHNIQUES
 from gui.theme import use_choice
@@ -48,7 +47,7 @@ class Menus(QObject):
     def save_recipe(self, path: Path) -> None:
         """Write the recipe as YAML."""
         try:
-            write_text_atomically(path, self._window.session.recipe.to_yaml())
+            path.write_text(self._window.session.recipe.to_yaml(), encoding="utf-8")
         except OSError as error:
             text = self.tr("The recipe could not be saved: {0}. Choose another place.")
             self._window.conductor.say(text.format(error), "error")
