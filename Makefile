@@ -32,7 +32,7 @@ test: setup
 	$(BIN)/pytest
 
 bench: setup
-	$(BIN)/pytest tests/benchmarks --capture=no --override-ini "python_files=bench_*.py" --timeout=0
+	$(BIN)/python tests/benchmarks/bench.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -43,16 +43,18 @@ class Context:
     """What trials found, by folder: the quick check need not ask again."""
 
     def progress(self, done: float, total: float, message: str) -> None:
-        """Say how far this step is; the boundary at which a cancel is noticed."""
+        """Say how far this step is. As at every event, a cancel is noticed here."""
         self.check()
         self.emit(Progress(step=self.step, done=done, total=total, message=message))
 
     def curve(self, name: str, x: float, y: float) -> None:
         """Add a point to a training curve."""
+        self.check()
         self.emit(CurvePoint(curve=name, x=x, y=y))
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """A sentence for the log and for the step's record."""
+        self.check()
         self.notes.append(text)
         self.emit(Note(level="warning" if warning else "info", text=text))
 

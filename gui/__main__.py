@@ -1,8 +1,12 @@
-"""python -m gui [RECIPE.yaml] [--style light|dark|system]: opens the window before anything heavy."""
+"""python -m gui [RECIPE.yaml] [--style light|dark|system] [--screenshot FILE]
+
+Opens the window before anything heavy.
+"""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bozzetto gui", description="Open the window.")
     parser.add_argument("recipe", nargs="?", type=Path, help="a recipe to open")
     parser.add_argument("--style", choices=CHOICES, help="colours, this time only")
+    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="run, save a picture of the window, and close")
     chosen = parser.parse_args(arguments)
     app = QApplication([sys.argv[0]])
     app.setApplicationName("Bozzetto")
@@ -31,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         window.menus.open_recipe(chosen.recipe)
     window.show()
     QTimer.singleShot(0, window.begin)
+    if chosen.screenshot is not None:
+        from gui.screenshot import Photographer
+
+        Photographer(window, chosen.screenshot)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())  # seen at the status bar's next look
     return app.exec()
 
 

@@ -29,7 +29,7 @@ class Conductor(QObject):
         super().__init__(window)
         self._window = window
         self._session, self._worker, self._questions = window.session, window.worker, window.questions
-        self._export: ExportDialog | None = None
+        self.dialog: ExportDialog | None = None
         self._problems = False
 
     # -- what the person does
@@ -73,7 +73,7 @@ class Conductor(QObject):
             return
         from gui.export import ExportDialog  # not needed before someone exports
 
-        dialog = self._export = ExportDialog(run, self._window)
+        dialog = self.dialog = ExportDialog(run, self._window)
         dialog.asked.connect(self._questions.export)
         dialog.cancel.connect(self._worker.cancel)
         self._questions.exported.connect(dialog.show_result)
@@ -109,8 +109,8 @@ class Conductor(QObject):
         self._session.refresh()
         if was_running:
             self.say(why + " " + self.tr("The run has ended; a new engine is ready."), "error")
-            self._session.select(self._session.runs[0].id if self._session.runs else None)
             self._window.verdict.set_idle(self.tr("The run ended before it was done."))
+            self._session.select(self._session.runs[0].id if self._session.runs else None)
         else:
             self.say(why + " " + self.tr("A new engine is ready."), "warning")
 
@@ -157,8 +157,8 @@ class Conductor(QObject):
                 self._show_state()
             case "try":
                 self._window.try_it.show_refusal(sentence)
-            case "export" if self._export is not None:
-                self._export.show_refusal(sentence)
+            case "export" if self.dialog is not None:
+                self.dialog.show_refusal(sentence)
 
     # -- what the state shows
 
@@ -232,8 +232,8 @@ class Conductor(QObject):
         panel.data.set_recent(settings.recent("data"))
 
     def _close_export(self) -> None:
-        if self._export is not None:
-            self._questions.exported.disconnect(self._export.show_result)
-            self._worker.happened.disconnect(self._export.on_event)
-            self._export.deleteLater()
-            self._export = None
+        if self.dialog is not None:
+            self._questions.exported.disconnect(self.dialog.show_result)
+            self._worker.happened.disconnect(self.dialog.on_event)
+            self.dialog.deleteLater()
+            self.dialog = None

@@ -87,6 +87,7 @@ class ExportDialog(QDialog):
         self.browse.clicked.connect(self._browse)
         self.go.clicked.connect(self._ask)
         self.close_button.clicked.connect(self.reject)
+        self.go.setFocus()
 
     def on_event(self, event: Event) -> None:
         """Follow the engine while it writes and measures."""

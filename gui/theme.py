@@ -172,6 +172,7 @@ def _style_sheet(role: Colors, pixels: int) -> str:
         "hover": blend(role.text, role.surface, 0.06),
         "pressed": blend(role.text, role.surface, 0.12),
         "accent_hover": blend(role.text, role.accent, 0.12),
+        "accent_ring": blend(role.text, role.accent, 0.55),
         "faded": blend(role.muted, role.background, 0.55),
         "groove": blend(role.text, role.surface, 0.14),
         "bad_wash": blend(role.bad, role.surface, 0.12),

@@ -62,6 +62,7 @@ class MainWindow(QMainWindow):
         self.worker.start()
         self.session.watch()
         self.status.begin()
+        self.recipe.run_bar.button.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the window, then end the engine and what it started."""
@@ -138,7 +139,7 @@ class MainWindow(QMainWindow):
     def _first_sizes(self) -> None:
         room = self.screen().availableSize()
         self.resize((room * SHARE_OF_SCREEN).expandedTo(SMALLEST).boundedTo(room))
-        self.centre.setSizes([300, 230, 200])
+        self.centre.setSizes([265, 190, 235])
 
     def _connect_signals(self) -> None:
         session, worker, questions, do = self.session, self.worker, self.questions, self.conductor

@@ -82,13 +82,15 @@ def build(
     feed_forward: int = 64,
     seed: int = 0,
     head: bool = True,
+    vocabulary: int = 0,
 ) -> Path:
     """Save a model of `family` ("bert", "distilbert", "roberta") with its tokenizer to `folder`.
 
-    `head=False` saves the bare encoder, as a language model's checkpoint is found on the Hub.
+    `head=False` saves the bare encoder, as a language model's checkpoint is found on the Hub;
+    `vocabulary` makes room for more tokens than the tokenizer has, so that embeddings are large.
     """
     tokenizer = _roberta_tokenizer() if family == "roberta" else _wordpiece_tokenizer(family)
-    config = _config(family, len(tokenizer), (hidden, layers, heads, feed_forward))
+    config = _config(family, max(len(tokenizer), vocabulary), (hidden, layers, heads, feed_forward))
     config.id2label = dict(enumerate(LABELS[:labels]))
     config.label2id = {name: index for index, name in config.id2label.items()}
     bare, classifier = _classes(family)

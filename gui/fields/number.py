@@ -99,7 +99,7 @@ class _Entry(QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setProperty("class", "value")
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("8") * 12 + 16)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("8") * 10 + 16)
 
     def textFromValue(self, value: float) -> str:
         """No needless zeros."""

@@ -56,6 +56,7 @@ class _Row(QWidget):
         title = QLabel(control.title)
         title.setToolTip(control.help)
         top = QHBoxLayout()
+        top.setSpacing(10)
         top.addWidget(title, 1)
         top.addWidget(self.number.entry)
         top.addWidget(self.switch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from engine.technique import Estimate
@@ -29,7 +30,7 @@ class Prediction(QWidget):
             caption.setProperty("class", "muted")
             grid.addWidget(caption, 0, column)
             grid.addWidget(figure.value, 1, column)
-            grid.addWidget(figure.sure, 2, column)
+            grid.addWidget(figure.sure, 2, column, Qt.AlignmentFlag.AlignTop)
             grid.setColumnStretch(column, 1)
         grid.addWidget(self.line, 3, 0, 1, 3)
         grid.setRowMinimumHeight(3, self.line.fontMetrics().height() * 2 + 4)
@@ -39,7 +40,7 @@ class Prediction(QWidget):
         smaller = original_bytes / max(estimate.size_bytes, 1)
         sure = certainty("exact")
         if estimate.size_error:
-            sure = self.tr("exact to {0:.0%}").format(estimate.size_error)
+            sure = self.tr("exact to {0:.0f} %").format(estimate.size_error * 100)
         help = self.tr("The original takes {0}: this is {1} smaller.")
         self.size_figure.set(
             megabytes(estimate.size_bytes), sure, help.format(megabytes(original_bytes), ratio(smaller))

@@ -81,8 +81,8 @@ def preset_rows() -> tuple[list[Row], Run]:
         if found.optimized is None or found.comparison is None:
             raise SystemExit(f"{preset.title} failed: {found.reason}")
         note = "" if found.status is Status.FINISHED else f" ({found.status.value.replace('_', ' ')})"
-        runtime = found.optimized.runtime
-        rows.append(Row(f"**{preset.title}**{note}: {runtime}, {found.optimized.precision}", found.optimized, found.comparison))
+        name = f"**{preset.title}**{note}: {found.optimized.runtime}, {found.optimized.precision}"
+        rows.append(Row(name, found.optimized, found.comparison))
         last = found
     assert last is not None
     return rows, last

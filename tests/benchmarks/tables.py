@@ -34,9 +34,8 @@ def write_between_marks(readme: Path, text: str) -> None:
 def _route(name: str, found: Measurement, comparison: Comparison) -> str:
     difference = comparison.quality
     assert found.quality and difference and found.size_bytes and found.memory
-    points = (
-        f"{100 * difference.value:+.2f} [{100 * difference.low:+.2f}, {100 * difference.high:+.2f}], p = {difference.p_value:.2f}"
-    )
+    value, low, high = 100 * difference.value, 100 * difference.low, 100 * difference.high
+    points = f"{value:+.2f} [{low:+.2f}, {high:+.2f}], p = {difference.p_value:.2f}"
     cells = [
         name,
         f"{found.size_bytes / 1e6:.1f} MB",

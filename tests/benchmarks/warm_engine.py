@@ -38,7 +38,9 @@ def figures() -> list[tuple[str, str, str]]:
         ),
         (
             "peak memory of the engine's process",
-            f"{peak / 1e6:.0f} MB, of which libraries {libraries / 1e6:.0f} MB ({libraries / peak:.0%})".replace("%", " %"),
+            f"{peak / 1e6:.0f} MB, of which libraries {libraries / 1e6:.0f} MB ({libraries / peak:.0%})".replace(
+                "%", " %"
+            ),
             "stated",
         ),
     ]

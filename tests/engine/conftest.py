@@ -89,7 +89,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders are measured in this process: a run takes one second rather than ten. Same code, no fresh process."""
+    """Folders answer in this process and no time is taken: a run takes one second rather than ten."""
     import torch
 
     from engine.measure.bench import Bench
@@ -108,20 +108,22 @@ def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def time(self, batches: list[list[str]], warm_up: int = 0) -> list[float]:
             self._check()
-            return self._bench.answer({"do": "time", "batches": batches, "warm_up": warm_up})["ms"]
+            return [1.0 + 0.01 * place for place in range(len(batches))]
 
         def logits(self, texts: list[str], done: Callable[[int], None]) -> Any:
             import numpy as np
 
             done(0)
-            return np.array([self.answer(text)[0] for text in texts], dtype=np.float32)
+            return np.concatenate([self._answers(texts[at : at + 32]) for at in range(0, len(texts), 32)])
 
         def answer(self, text: str) -> tuple[list[float], float]:
-            found = self._bench.answer({"do": "answer", "text": text})
-            return found["logits"], found["ms"]
+            return [float(value) for value in self._answers([text])[0]], 1.0
 
         def peak_memory(self) -> int:
             return 1
+
+        def _answers(self, texts: list[str]) -> Any:
+            return self._bench._session(self._bench._encoder.batch(list(texts)))
 
     monkeypatch.setattr("engine.measure.referee.BenchProcess", Inside)
     monkeypatch.setattr("engine.trying.BenchProcess", Inside)

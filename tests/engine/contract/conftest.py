@@ -1,12 +1,14 @@
 """The contract's table (one row a technique) and the workshop where each case is carried out once.
 
 A test that takes `case` runs over technique × family; `Quantize`'s rows cross bits and runtimes.
+`saved_case` leaves out those whose folder would be like another's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +46,8 @@ TABLE: dict[type[Technique], tuple[Technique, ...]] = {
     ),
 }
 ONE_FAMILY_IS_ENOUGH = {*TABLE[TrainHead][1:], *TABLE[Prune][4:]}
+NEED_NOT_BE_SAVED = {*TABLE[Prune][4:-1]}
+"""Other ways to judge importance: what is left has the same shapes."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +68,31 @@ CASES = [
     for technique in rows
     for family in (FAMILIES[:1] if technique in ONE_FAMILY_IS_ENOUGH else FAMILIES)
 ]
+SAVED_CASES = [case for case in CASES if case.technique not in NEED_NOT_BE_SAVED]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for `case` each of them, and one that asks for `family` each family."""
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES, ids=str)
+    if "saved_case" in metafunc.fixturenames:
+        metafunc.parametrize("saved_case", SAVED_CASES, ids=str)
     if "family" in metafunc.fixturenames:
         metafunc.parametrize("family", FAMILIES)
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of a case: the original's profile, the model in memory, and the folder as saved."""
+    """What came of a case: the original, and the model in memory; `folder` writes it when first asked for."""
 
     before: Model
     model: Model
-    folder: Path
+    context: Context
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where it is saved."""
+        return save(self.model, self.context.scratch / "saved", self.context)
 
 
 class Workshop:
@@ -107,7 +119,7 @@ class Workshop:
 
     def open(self, case: Case) -> Model:
         """A new copy of the case's original; one without a head where the technique makes the original."""
-        folder = self.original(case.family, layers=4, head=not case.technique.prepares)
+        folder = self.original(case.family, layers=2, head=not case.technique.prepares)
         return open_model(folder, labels=LABELS if case.technique.prepares else (), seed=3)
 
     def context(
@@ -130,7 +142,7 @@ class Workshop:
         if case not in self._applied:
             before, context = self.open(case), self.context(case)
             model = case.technique.apply(before.copy(), context)
-            self._applied[case] = Applied(before, model, save(model, context.scratch / "saved", context))
+            self._applied[case] = Applied(before, model, context)
         return self._applied[case]
 
 
@@ -207,9 +219,9 @@ def table() -> dict[type[Technique], tuple[Technique, ...]]:
 
 
 @pytest.fixture
-def cases() -> list[Case]:
-    """All of them."""
-    return CASES
+def saved_cases() -> list[Case]:
+    """Those that have a folder of their own."""
+    return SAVED_CASES
 
 
 @pytest.fixture

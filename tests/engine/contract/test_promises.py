@@ -32,9 +32,9 @@ def test_every_technique_has_a_row(table):
     assert all(type(row) is technique for technique, rows in table.items() for row in rows)
 
 
-def test_the_folder_is_as_large_as_estimated(case, workshop):
-    applied = workshop.applied(case)
-    estimate = case.technique.estimate(applied.before.profile)
+def test_the_folder_is_as_large_as_estimated(saved_case, workshop):
+    applied = workshop.applied(saved_case)
+    estimate = saved_case.technique.estimate(applied.before.profile)
     assert estimate.size_bytes == pytest.approx(size_of(applied.folder), rel=estimate.size_error)
 
 
