@@ -41,8 +41,8 @@ lint: setup
 	$(BIN)/lint-imports
 
 screenshot: setup
-	QT_QPA_PLATFORM=offscreen $(BIN)/bozzetto gui --screenshot window.png
+	$(if $(DISPLAY),,QT_QPA_PLATFORM=offscreen) $(BIN)/bozzetto gui --screenshot resources/screenshots/window.png
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache window.png
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """What the window asks of the engine, and which answer belongs to which question.
 
-A question asked again makes the earlier one stale: its late answer is dropped. A question that the
-engine lost by dying is asked again of the next process, if it was a light one.
+A question asked again makes the earlier one stale: its late answer is dropped. What the engine lost
+by dying is refused; the next process is asked anew for all that the window shows.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Questions(QObject):
 
     def profile(self, model: str, trust: str | None) -> None:
         """What is in a model?"""
-        self._ask("profile", model=model, trust=trust)
+        self._ask_when_ready("profile", model=model, trust=trust)
 
     def data(self, data: str | DataSource) -> None:
         """What is in a data file?"""
-        self._ask("data", data=data if isinstance(data, str) else data.model_dump(mode="json"))
+        self._ask_when_ready("data", data=data if isinstance(data, str) else data.model_dump(mode="json"))
 
     def preflight(self, recipe: Recipe) -> None:
         """How long, how much memory and disk? Asked once the recipe has stood still for a moment."""
@@ -69,7 +69,12 @@ class Questions(QObject):
 
     def _preflight_now(self) -> None:
         if self._recipe is not None:
-            self._ask("preflight", recipe=self._recipe.model_dump(mode="json"))
+            self._ask_when_ready("preflight", recipe=self._recipe.model_dump(mode="json"))
+
+    def _ask_when_ready(self, kind: str, **fields: Any) -> None:
+        """A process that is not there yet will be asked `all_about` the recipe as soon as it is."""
+        if self._worker.ready:
+            self._ask(kind, **fields)
 
     def _ask(self, kind: str, **fields: Any) -> None:
         self._latest[kind] = self._worker.ask(kind, **fields)

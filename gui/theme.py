@@ -53,7 +53,7 @@ LIGHT = Colors(
     optimized="#b4532a",
     estimate="#c9916f",
     good="#2f7d4f",
-    warning="#9a6700",
+    warning="#946200",
     bad="#b3261e",
 )
 DARK = Colors(

@@ -5,7 +5,8 @@
     below   tabs: runs, compare, changed answers, …      gui.runs, gui.tabs
     foot    the machine                                  gui.status_bar
 
-What happens upon a signal is in `gui.conductor`; the state is in `gui.session`.
+What the person does goes through `gui.conductor`, what the engine says through `gui.news`; the state
+is in `gui.session`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gui.conductor import Conductor
 from gui.icons import icon
 from gui.menus import Menus
 from gui.message_bar import MessageBar
+from gui.news import News
 from gui.plots.live import LivePlots
 from gui.plots.runs_map import RunsMap
 from gui.questions import Questions
@@ -52,6 +54,7 @@ class MainWindow(QMainWindow):
         self.questions = Questions(self.worker, self)
         self._make_parts()
         self.conductor = Conductor(self)
+        self.news = News(self)
         self.menus = Menus(self)
         self._lay_out()
         self._connect_signals()
@@ -142,7 +145,8 @@ class MainWindow(QMainWindow):
         self.centre.setSizes([265, 190, 235])
 
     def _connect_signals(self) -> None:
-        session, worker, questions, do = self.session, self.worker, self.questions, self.conductor
+        session, worker, questions = self.session, self.worker, self.questions
+        do, news = self.conductor, self.news
         # the person
         self.recipe.edited.connect(session.set_recipe)
         self.recipe.run_bar.run.connect(do.run)
@@ -155,26 +159,26 @@ class MainWindow(QMainWindow):
         self.try_it.asked.connect(do.try_it)
         # the state
         session.recipe_changed.connect(self.recipe.set_recipe)
-        session.recipe_changed.connect(do.show_recipe)
-        session.model_changed.connect(do.ask_profile)
+        session.recipe_changed.connect(news.show_recipe)
+        session.model_changed.connect(news.ask_profile)
         session.data_changed.connect(questions.data)
         session.profile_changed.connect(self.recipe.set_profile)
-        session.profile_changed.connect(do.show_recipe)
+        session.profile_changed.connect(news.show_recipe)
         for view in (self.table, self.map, self.compare):
             session.runs_changed.connect(view.set_runs)
-        session.selected_changed.connect(do.show_selected)
+        session.selected_changed.connect(news.show_selected)
         # the engine
-        for view in (self.live, self.verdict, self.log, do):
+        for view in (self.live, self.verdict, self.log, news):
             worker.happened.connect(view.on_event)
-        worker.started.connect(do.greet)
-        worker.died.connect(do.mourn)
-        worker.gave_up.connect(do.give_up)
-        worker.running_changed.connect(do.show_running)
-        questions.profile_read.connect(do.take_profile)
-        questions.data_read.connect(do.take_data)
-        questions.preflight_read.connect(do.take_preflight)
+        worker.started.connect(news.greet)
+        worker.died.connect(news.mourn)
+        worker.gave_up.connect(news.give_up)
+        worker.running_changed.connect(news.show_running)
+        questions.profile_read.connect(news.take_profile)
+        questions.data_read.connect(news.take_data)
+        questions.preflight_read.connect(news.take_preflight)
         questions.answered.connect(self.try_it.show_answer)
-        questions.refused.connect(do.refused)
+        questions.refused.connect(news.refused)
 
 
 def _padded(widget: QWidget) -> QWidget:

@@ -48,6 +48,7 @@ class Worker(QObject):
         self._ids = itertools.count(1)
         self._open: dict[int, str] = {}
         self._running = False
+        self._ready = False
         self._thread = QThread(self)
         self._process = EngineProcess(command, patience or Patience())
         self._process.moveToThread(self._thread)
@@ -57,6 +58,11 @@ class Worker(QObject):
     def running(self) -> bool:
         """Whether a run is going (asked for, and not finished)."""
         return self._running
+
+    @property
+    def ready(self) -> bool:
+        """Whether a process is there to be asked."""
+        return self._ready
 
     @property
     def busy(self) -> bool:
@@ -101,7 +107,7 @@ class Worker(QObject):
         self._send.connect(self._process.send)
         self._cancel.connect(self._process.cancel)
         self._process.events.connect(self._receive)
-        self._process.started.connect(self.started)
+        self._process.started.connect(self._greet)
         self._process.ended.connect(self._lost)
         self._process.gave_up.connect(self.gave_up)
 
@@ -115,7 +121,12 @@ class Worker(QObject):
                 self._set_running(False)
             self.happened.emit(event)
 
+    def _greet(self) -> None:
+        self._ready = True
+        self.started.emit()
+
     def _lost(self, why: str) -> None:
+        self._ready = False
         was_running = self._running
         unanswered, self._open = self._open, {}
         self._set_running(False)

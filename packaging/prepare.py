@@ -169,9 +169,7 @@ def apt_install(packages: Sequence[str], prefix: Sequence[str]) -> bool:
 def succeeds(command: Sequence[str], env: dict[str, str] | None = None) -> bool:
     """Run it without an input and without its chatter; whether it ended well."""
     silent = subprocess.DEVNULL
-    ended = subprocess.run(
-        command, env=env, stdin=silent, stdout=silent, stderr=silent, check=False
-    )
+    ended = subprocess.run(command, env=env, stdin=silent, stdout=silent, stderr=silent, check=False)
     return ended.returncode == 0
 
 
@@ -198,9 +196,7 @@ def pip(*options: str, silent: bool = False) -> None:
     """`pip install OPTIONS` in `.venv`; raises CalledProcessError when it fails."""
     command = [str(executable("python")), "-m", "pip", "install", "--disable-pip-version-check"]
     output = subprocess.DEVNULL if silent else None
-    subprocess.run(
-        [*command, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True
-    )
+    subprocess.run([*command, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
 
 
 # -- torch, first and on its own, so that nothing else pulls in another build of it

@@ -60,6 +60,10 @@ class RunBar(QWidget):
         """The preflight figures are on their way."""
         self._say(self.tr("Working out time, memory and disk…"), "small")
 
+    def show_going(self) -> None:
+        """A run is going: the engine answers no other question until it has ended."""
+        self._say(self.tr("Running. What you change now is for the next run."), "small")
+
     def show_preflight(self, figures: dict[str, Any]) -> None:
         """Time, memory and disk; or, in red, what stands in the way."""
         problems = figures.get("problems") or []

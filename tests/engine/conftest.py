@@ -1,5 +1,6 @@
 """Tiny models and texts for the engine's tests (see tests/tiny_models.py)."""
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -126,6 +127,7 @@ def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
             return self._bench._session(self._bench._encoder.batch(list(texts)))
 
     monkeypatch.setattr("engine.measure.referee.BenchProcess", Inside)
+    monkeypatch.setattr("engine.measure.referee.Referee.opens", Inside)
     monkeypatch.setattr("engine.trying.BenchProcess", Inside)
 
 
@@ -187,10 +189,8 @@ class Engine:
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            try:
+            with contextlib.suppress(OSError):
                 pipe.close()
-            except OSError:
-                pass
 
     def _read(self) -> None:
         for line in self.process.stdout:

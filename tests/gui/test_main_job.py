@@ -63,7 +63,7 @@ def _move_a_slider(window, qtbot):
 
 def _press_run(window, qtbot):
     seen = []
-    window.worker.event.connect(seen.append)
+    window.worker.happened.connect(seen.append)
     qtbot.waitUntil(lambda: window.recipe.run_bar.state is State.READY, timeout=30_000)
     qtbot.mouseClick(window.recipe.run_bar.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any(event.kind == "run_finished" for event in seen), timeout=RUN_MS)

@@ -1,7 +1,8 @@
 """The contract's table (one row a technique) and the workshop where each case is carried out once.
 
 A test that takes `case` runs over technique × family; `Quantize`'s rows cross bits and runtimes.
-`saved_case` leaves out those whose folder would be like another's.
+`saved_case` leaves out those whose folder would be like another's, `bert_case` takes one family,
+`changing_case` those that change weights.
 """
 
 from __future__ import annotations
@@ -68,15 +69,18 @@ CASES = [
     for technique in rows
     for family in (FAMILIES[:1] if technique in ONE_FAMILY_IS_ENOUGH else FAMILIES)
 ]
-SAVED_CASES = [case for case in CASES if case.technique not in NEED_NOT_BE_SAVED]
+CASES_BY_ARGUMENT = {
+    "case": CASES,
+    "saved_case": [case for case in CASES if case.technique not in NEED_NOT_BE_SAVED],
+    "bert_case": [case for case in CASES if case.family == "bert"],
+    "changing_case": [case for case in CASES if not isinstance(case.technique, Quantize)],
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for `case` each of them, and one that asks for `family` each family."""
-    if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", CASES, ids=str)
-    if "saved_case" in metafunc.fixturenames:
-        metafunc.parametrize("saved_case", SAVED_CASES, ids=str)
+    for argument in CASES_BY_ARGUMENT.keys() & set(metafunc.fixturenames):
+        metafunc.parametrize(argument, CASES_BY_ARGUMENT[argument], ids=str)
     if "family" in metafunc.fixturenames:
         metafunc.parametrize("family", FAMILIES)
 
@@ -221,7 +225,7 @@ def table() -> dict[type[Technique], tuple[Technique, ...]]:
 @pytest.fixture
 def saved_cases() -> list[Case]:
     """Those that have a folder of their own."""
-    return SAVED_CASES
+    return CASES_BY_ARGUMENT["saved_case"]
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from engine.errors import Cancelled
 
 
 @pytest.mark.parametrize("at", [1, 2, 4])
-def test_a_cancel_is_noticed(at, case, workshop):
-    if case.family != "bert":
-        pytest.skip("cancelling does not depend on the family")
+def test_a_cancel_is_noticed(at, bert_case, workshop):
     events: list[object] = []
-    context = workshop.context(case, events.append, lambda: len(events) >= at)
-    model = workshop.open(case)
+    context = workshop.context(bert_case, events.append, lambda: len(events) >= at)
+    model = workshop.open(bert_case)
     before = hashes_of(model.folder)
     with contextlib.suppress(Cancelled):
-        case.technique.apply(model, context)
+        bert_case.technique.apply(model, context)
     assert len(events) <= at, f"it went on for {len(events) - at} events"
     assert hashes_of(model.folder) == before

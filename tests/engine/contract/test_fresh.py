@@ -20,11 +20,12 @@ from engine.techniques.quantize import Quantize
 from engine.training import logits_of
 
 RUNTIMES = ("torch", "onnxruntime", "openvino")
-WORDS = "a small dog near the old river with bread and cheese in winter"
-TEXTS = ["dog", "of the whale", WORDS, " ".join([WORDS] * 4), " ".join([WORDS] * 30), "bread " * 48, "quiet valley"] * 2
-"""3 tokens, about 50, and more than the longest input, which is cut."""
-TOLERANCE = {32: 1e-4, 16: 0.02, 8: 0.25}
-"""Bits → ‖logits − logits in memory‖ / ‖logits in memory‖."""
+TOLERANCE = {32: 1e-4, 16: 0.08, 8: 0.25}
+"""Bits → ‖logits − logits in memory‖ / ‖logits in memory‖.
+
+bf16 costs MiniLM 1 %; the last layer of these models is fitted to texts and makes more of any rounding.
+"""
+SAME_ANSWERS = 0.9
 PLAIN = """
 import json, sys, numpy, torch
 from transformers import AutoModelForSequenceClassification
@@ -36,9 +37,16 @@ for folder, inputs, out in json.load(sys.stdin):
 """
 
 
-def in_memory(applied) -> np.ndarray:
+@pytest.fixture(scope="module")
+def texts(workshop) -> list[str]:
+    """Some of usual length, one of 3 tokens, one of about 50, one longer than the longest input: none seen before."""
+    usual = workshop.data.test.texts
+    return [*usual[:14], "dog", " ".join(usual[:6]), " ".join(usual)]
+
+
+def in_memory(applied, texts: list[str]) -> np.ndarray:
     """What the network answers before it is saved."""
-    return logits_of(applied.model.network, Encoder(applied.model.folder), TEXTS, lambda: None)
+    return logits_of(applied.model.network, Encoder(applied.model.folder), texts, lambda: None)
 
 
 def distance(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -48,29 +56,30 @@ def distance(found: np.ndarray, wanted: np.ndarray) -> float:
 class Bench(BenchProcess):
     """A fresh process that is given one folder after the other."""
 
-    def answers(self, folder: Path, place: Path, batch: int) -> np.ndarray:
-        texts, out = place / "texts.json", place / "logits.npy"
-        texts.write_text(json.dumps(TEXTS), encoding="utf-8")
+    def answers(self, folder: Path, texts: list[str], place: Path, batch: int) -> np.ndarray:
+        source, out = place / "texts.json", place / "logits.npy"
+        source.write_text(json.dumps(texts), encoding="utf-8")
         self._ask({"do": "load", "folder": str(folder), "threads": 1, "full_precision": False})
-        self._ask({"do": "logits", "texts": str(texts), "out": str(out), "batch": batch})
+        self._ask({"do": "logits", "texts": str(source), "out": str(out), "batch": batch})
         return np.load(out)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_fresh_process_answers_the_same(runtime, workshop, saved_cases, tmp_path):
+def test_a_fresh_process_answers_the_same(runtime, workshop, saved_cases, texts, tmp_path):
     """One process for all folders of a runtime; batches of 1 and of 7."""
     applied = {str(case): workshop.applied(case) for case in saved_cases}
     applied = {name: one for name, one in applied.items() if one.model.storage.runtime == runtime}
     too_far = {}
     with Bench(next(iter(applied.values())).folder, lambda: None) as bench:
         for (name, one), batch in itertools.product(applied.items(), (1, 7)):
-            off = distance(bench.answers(one.folder, tmp_path, batch), in_memory(one))
-            if off > TOLERANCE[one.model.storage.bits]:
-                too_far[name, batch] = off
+            found, wanted = bench.answers(one.folder, texts, tmp_path, batch), in_memory(one, texts)
+            same = (found.argmax(axis=1) == wanted.argmax(axis=1)).mean()
+            if distance(found, wanted) > TOLERANCE[one.model.storage.bits] or same < SAME_ANSWERS:
+                too_far[name, batch] = distance(found, wanted), same
     assert too_far == {}
 
 
-def test_plain_from_pretrained_loads_what_is_said_to_load_plainly(workshop, saved_cases, tmp_path):
+def test_plain_from_pretrained_loads_what_is_said_to_load_plainly(workshop, saved_cases, texts, tmp_path):
     """In a process that imports only transformers and torch."""
     applied = [workshop.applied(case) for case in saved_cases]
     plain = [one for one in applied if one.model.profile.loads_plainly]
@@ -78,26 +87,28 @@ def test_plain_from_pretrained_loads_what_is_said_to_load_plainly(workshop, save
     jobs = []
     for number, one in enumerate(plain):
         inputs, out = tmp_path / f"{number}.npz", tmp_path / f"{number}.npy"
-        np.savez(inputs, **Encoder(one.folder).batch(TEXTS))
+        np.savez(inputs, **Encoder(one.folder).batch(texts))
         jobs.append((str(one.folder), str(inputs), str(out)))
-    ended = subprocess.run([sys.executable, "-c", PLAIN], input=json.dumps(jobs), capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", PLAIN], input=json.dumps(jobs), capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr[-2000:]
     for one, (folder, _, out) in zip(plain, jobs, strict=True):
-        assert distance(np.load(out), in_memory(one)) <= TOLERANCE[one.model.storage.bits], folder
+        assert distance(np.load(out), in_memory(one, texts)) <= TOLERANCE[one.model.storage.bits], folder
 
 
-def test_the_client_gets_the_same_answers(workshop, row_case):
+def test_the_client_gets_the_same_answers(workshop, row_case, texts):
     applied = workshop.applied(row_case(Quantize, "bert", bits=32, runtime="openvino"))
     with BenchProcess(applied.folder, lambda: None) as bench:
         assert bench.loaded["runtime"] == "openvino"
-        assert distance(bench.logits(TEXTS, lambda _: None), in_memory(applied)) <= TOLERANCE[32]
-        logits, ms = bench.answer(TEXTS[0])
-        assert np.argmax(logits) == in_memory(applied)[0].argmax()
+        assert distance(bench.logits(texts, lambda _: None), in_memory(applied, texts)) <= TOLERANCE[32]
+        logits, ms = bench.answer(texts[0])
+        assert np.argmax(logits) == in_memory(applied, texts)[0].argmax()
         assert ms > 0
         assert bench.peak_memory() > bench.loaded["libraries_bytes"]
 
 
-def test_fewer_heads_load_through_openvino_but_not_torch(family, workshop, row_case, tmp_path):
+def test_fewer_heads_load_through_openvino_but_not_torch(family, workshop, row_case, texts, tmp_path):
     applied = workshop.applied(row_case(Prune, family, structure="attention heads", sparsity=0.5))
     profile, context = applied.model.profile, applied.context
     sentence = r"cannot load a \w+ with fewer attention heads\. Choose ONNX Runtime or OpenVINO"
@@ -110,4 +121,4 @@ def test_fewer_heads_load_through_openvino_but_not_torch(family, workshop, row_c
     runtime = runtime_named("openvino")
     assert runtime.stored_bytes(model.profile) == pytest.approx(size, rel=runtime.size_error(model.profile))
     with Bench(saved.saved, lambda: None) as bench:
-        assert distance(bench.answers(saved.saved, tmp_path, 7), in_memory(applied)) <= TOLERANCE[32]
+        assert distance(bench.answers(saved.saved, texts, tmp_path, 7), in_memory(applied, texts)) <= TOLERANCE[32]
