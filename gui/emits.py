@@ -8,8 +8,6 @@ nothing has to be done.
 
 from __future__ import annotations
 
-import ctypes
-import platform
 import sys
 
 PLENTY = 1 << 40
@@ -18,7 +16,9 @@ PLENTY = 1 << 40
 
 def keep_true_alive() -> None:
     """Give `True` so many references that losing one at each emit does not matter."""
-    if sys.version_info < (3, 12) and platform.python_implementation() == "CPython":
+    if sys.version_info < (3, 12) and sys.implementation.name == "cpython":
+        import ctypes
+
         count = ctypes.c_ssize_t.from_address(id(True))
         if count.value < PLENTY:
             count.value += PLENTY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 from engine.errors import Refused
 from engine.recipe import read_recipe
 from engine.techniques import TECHNIQUES
-from gui.theme import use_choice
+from gui.theme import is_dark, use
 
 if TYPE_CHECKING:
     from gui.window import MainWindow
@@ -57,7 +56,7 @@ class Menus(QObject):
         self._window.settings.set_theme(choice)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        use_choice(app, choice)
+        use(app, dark=is_dark(choice))
 
     def _file(self, menu: QMenu) -> None:
         keys = QKeySequence.StandardKey
@@ -132,6 +131,8 @@ class Menus(QObject):
         self._show(self.tr("What is what"), "".join(parts))
 
     def _about(self) -> None:
+        from importlib import metadata
+
         text = self.tr(
             "<h3>Bozzetto {0}</h3><p>A bozzetto is the small model a sculptor makes. Bozzetto makes a language model "
             "small, and shows what that costs.</p><p>Size, speed and quality are read off the saved folder, loaded "

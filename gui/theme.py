@@ -93,17 +93,26 @@ def colors() -> Colors:
 
 def use(app: QApplication, *, dark: bool) -> None:
     """Switch the whole application to light or dark."""
-    THEME.colors = DARK if dark else LIGHT
-    app.setFont(_font(app))
-    app.setPalette(_palette(THEME.colors))
-    app.setStyleSheet(_style_sheet(THEME.colors, QFontInfo(app.font()).pixelSize()))
+    prepare(app, dark=dark)
+    dress(app)
     THEME.changed.emit()
 
 
-def use_choice(app: QApplication, choice: str) -> None:
-    """Switch to "light", "dark", or what the desktop says ("system")."""
-    dark = choice == "dark" or (choice == "system" and system_is_dark())
-    use(app, dark=dark)
+def prepare(app: QApplication, *, dark: bool) -> None:
+    """Colours and font, which widgets ask for while they are made."""
+    THEME.colors = DARK if dark else LIGHT
+    app.setFont(_font(app))
+    app.setPalette(_palette(THEME.colors))
+
+
+def dress(app: QApplication) -> None:
+    """The style sheet. At the start it comes last: each widget put into another is styled again."""
+    app.setStyleSheet(_style_sheet(THEME.colors, QFontInfo(app.font()).pixelSize()))
+
+
+def is_dark(choice: str) -> bool:
+    """What a choice of "light", "dark" or "system" (as the desktop says) comes to."""
+    return choice == "dark" or (choice == "system" and system_is_dark())
 
 
 def system_is_dark() -> bool:

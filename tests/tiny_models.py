@@ -123,9 +123,7 @@ def _config(family: str, vocabulary: int, sizes: Sizes) -> PretrainedConfig:
         return DistilBertConfig(**wide, **parts, max_position_embeddings=128)
     parts = {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads}
     if family == "bert":
-        return BertConfig(
-            **wide, **parts, intermediate_size=feed_forward, max_position_embeddings=128
-        )
+        return BertConfig(**wide, **parts, intermediate_size=feed_forward, max_position_embeddings=128)
     # RoBERTa counts positions from the padding token's index on, so 128 tokens need 130.
     settings = {"max_position_embeddings": 130, "type_vocab_size": 1}
     special = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
@@ -150,17 +148,13 @@ def _roberta_tokenizer() -> RobertaTokenizer:
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    alphabet = sorted(
-        pre_tokenizers.ByteLevel.alphabet()
-    )  # a set: its order would differ each time
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # a set: its order would differ each time
     trainer = trainers.BpeTrainer(
         vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
     trained.train_from_iterator([" ".join(_all_words())], trainer)
     merges = json.loads(trained.to_str())["model"]["merges"]
-    return RobertaTokenizer(
-        vocab=trained.get_vocab(), merges=[tuple(merge) for merge in merges], model_max_length=128
-    )
+    return RobertaTokenizer(vocab=trained.get_vocab(), merges=[tuple(merge) for merge in merges], model_max_length=128)
 
 
 @torch.no_grad()
@@ -169,16 +163,12 @@ def _point_words(model: PreTrainedModel, tokenizer: BertTokenizer) -> None:
     embeddings = model.get_input_embeddings().weight
     for words in WORDS_OF.values():
         direction = torch.randn(embeddings.shape[1]) * 0.2
-        tokens = [
-            tokenizer(f" {word}", add_special_tokens=False).input_ids for word in words.split()
-        ]
+        tokens = [tokenizer(f" {word}", add_special_tokens=False).input_ids for word in words.split()]
         embeddings[sorted({token for found in tokens for token in found})] += direction
 
 
 @torch.no_grad()
-def _fit_last_layer(
-    model: PreTrainedModel, tokenizer: BertTokenizer, rows: list[tuple[str, str]]
-) -> None:
+def _fit_last_layer(model: PreTrainedModel, tokenizer: BertTokenizer, rows: list[tuple[str, str]]) -> None:
     """Ridge regression from what reaches the last layer to the labels."""
     inside = [part for name, part in model.named_modules() if "classifier" in name]
     last = [part for part in inside if isinstance(part, nn.Linear)][-1]

@@ -81,7 +81,8 @@ class Catalogue(BaseModel):
 @cache
 def catalogue() -> Catalogue:
     """Read `resources/catalogue.yaml`; pydantic.ValidationError if it is malformed."""
-    listed = yaml.safe_load((RESOURCES / "catalogue.yaml").read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the window waits for this: ten times as fast
+    listed = yaml.load((RESOURCES / "catalogue.yaml").read_text(encoding="utf-8"), Loader=loader)
     for entries in listed.values():
         for name, entry in entries.items():
             entry["name"] = name

@@ -162,6 +162,7 @@ class Engine:
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Read on to the first event that is wanted."""
         while (event := self.next()) is not None:
+            assert event["kind"] != "run_finished" or wanted(event), event["run"]["reason"]
             if wanted(event):
                 return event
         raise AssertionError(f"the engine ended: {self.process.stderr.read().decode()[-2000:]}")

@@ -104,6 +104,7 @@ DATA: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing columns": (_rows([["a"], *[[text] for text, _ in GOOD]]), "column"),
     "wrong encoding": (lambda path: path.write_bytes("text,label\nfällt,animal\n".encode("utf-16-le")), "texts.csv"),
     "not text at all": (lambda path: path.write_bytes(bytes(range(256)) * 100), "texts.csv"),
+    "a NUL byte": (lambda path: path.write_bytes(b"text,label\na,animal\nb\0,food\n"), "line 3, holds a NUL byte"),
     "a folder": (lambda path: path.mkdir(), "folder"),
 }
 
@@ -122,10 +123,10 @@ def test_a_column_that_is_not_there(engine, tiny_model, tiny_texts) -> None:
 
 
 def test_odd_but_usable_data_are_used_and_told(engine, tiny_model, tiny_texts) -> None:
-    """NUL bytes, a line of a megabyte and a blank label: what is left is worth a run. Cancelled where it begins."""
+    """A line of a megabyte, a blank label, a repeated text: what is left is worth a run. Cancelled where it begins."""
     path = tiny_texts(300)
     with path.open("ab") as file:
-        file.write(b"a d\x00og,animal\n" + b"dog " * 300_000 + b",animal\nno label,\n")
+        file.write(b"dog " * 300_000 + b",animal\nno label,\ntwice,food\ntwice,animal\n")
     engine.send(do="run", recipe={"model": str(tiny_model("bert")), "data": str(path), "steps": ["prune"]})
     notes = []
 

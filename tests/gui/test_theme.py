@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtGui import QColor
 
-from gui.theme import DARK, LIGHT, THEME, blend, colors, use, use_choice
+from gui.theme import DARK, LIGHT, THEME, blend, colors, is_dark, use
 
 
 def contrast(front, back):
@@ -31,7 +31,7 @@ def test_switching_tells_those_who_follow(qtbot, qapp):
     with qtbot.waitSignal(THEME.changed):
         use(qapp, dark=True)
     assert colors() is DARK
-    use_choice(qapp, "light")
+    use(qapp, dark=is_dark("light"))
     assert colors() is LIGHT
 
 

@@ -92,9 +92,7 @@ def test_without_rights_it_says_the_command(
         ("Windows", False, False),
     ],
 )
-def test_where_torch_is_looked_for(
-    prepare: ModuleType, system: str, has_nvidia: bool, tries_processors_only: bool
-):
+def test_where_torch_is_looked_for(prepare: ModuleType, system: str, has_nvidia: bool, tries_processors_only: bool):
     local, *remote = prepare.torch_sources(system, has_nvidia)
     assert "--no-index" in local.pip_options
     asked = [source for source in remote if prepare.CPU_INDEX in source.pip_options]
@@ -109,9 +107,7 @@ def test_a_local_torch_asks_no_network(prepare: ModuleType, monkeypatch: pytest.
     assert calls == [("--no-index", "--no-deps", "torch>=2.13,<2.14")]
 
 
-def test_torch_from_the_next_source_when_one_has_none(
-    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch
-):
+def test_torch_from_the_next_source_when_one_has_none(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch):
     calls: list[tuple[str, ...]] = []
 
     def pip(*options: str, silent: bool = False) -> None:

@@ -7,9 +7,7 @@ import pytest
 
 from resources.make_kinds import SPLITS, Row, digest, read_definitions, split_and_cap, write
 
-NOTICE = (
-    "  1 This software and database is being provided to you  \n  2   \n  3 keep this notice  \n"
-)
+NOTICE = "  1 This software and database is being provided to you  \n  2   \n  3 keep this notice  \n"
 GLOSSES = [
     ("05", 'a small tame animal; "the vet saw her cat"'),
     ("05", "A  Small tame ANIMAL"),
@@ -26,9 +24,7 @@ GLOSSES = [
 def dictionary(tmp_path: Path) -> Path:
     """A WordNet `dict` folder: the glosses above and 300 that give every split some rows."""
     glosses = GLOSSES + [("06", f"a made thing of kind {number}") for number in range(300)]
-    lines = [
-        f"{i:08} {kind} n 01 word 0 000 | {gloss}  \n" for i, (kind, gloss) in enumerate(glosses)
-    ]
+    lines = [f"{i:08} {kind} n 01 word 0 000 | {gloss}  \n" for i, (kind, gloss) in enumerate(glosses)]
     (tmp_path / "data.noun").write_text(NOTICE + "".join(lines), encoding="utf-8")
     return tmp_path
 

@@ -29,9 +29,7 @@ def test_every_row_is_in_one_batch_beside_rows_of_its_length() -> None:
 
 @pytest.mark.starter
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-def test_training_learns_and_leaves_a_small_adapter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_learns_and_leaves_a_small_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = train_kinds.read_split
     monkeypatch.setattr(train_kinds, "read_split", lambda *given: read(*given)[:96])
     model = starter_model("kinds-minilm").model_copy(update={"adapter": tmp_path})

@@ -8,7 +8,7 @@ from engine.models.model import open_model
 from engine.models.profile import read_profile
 from engine.techniques.quantize import Quantize
 
-SIZES = {"bert": (6, 30_000), "distilbert": (4, 16_000), "roberta": (5, 8_000)}
+SIZES = {"bert": (6, 30_000), "distilbert": (4, 16_000), "roberta": (4, 8_000)}
 
 
 def test_two_percent_at_real_sizes(family, workshop, row_case):
