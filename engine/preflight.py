@@ -10,6 +10,7 @@ from engine.technique import Frozen
 from engine.techniques import estimates
 from engine.techniques.distill import Distill
 from engine.techniques.prune import Prune
+from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
 
 LIBRARIES_BYTES = 1_100_000_000
@@ -79,11 +80,18 @@ def _problems(recipe: Recipe, profile: Profile, memory: int, disk: int) -> list[
 
 
 def _too_large(recipe: Recipe, profile: Profile) -> list[str]:
-    found = estimates(recipe.steps, profile)[-1]
+    """Refused only where no runtime that may be chosen could hold the model in so little."""
     limit = (recipe.limits.max_size_mb or 0) * 1e6
-    if found.size_bytes * (1 - found.size_error) <= limit:
+    *before, last = recipe.steps
+    left = profile
+    for step in before:
+        left = step.after(left)
+    names = last.candidates(left) if isinstance(last, Quantize) else []
+    ways = [last.model_copy(update={"runtime": name}) for name in names] or [last]
+    least = min((way.estimate(left) for way in ways), key=lambda found: found.size_bytes)
+    if least.size_bytes * (1 - least.size_error) <= limit:
         return []
     return [
-        f"The folder would be {found.size_bytes / 1e6:.1f} MB, above the limit of {limit / 1e6:g} MB. "
+        f"The folder would be {least.size_bytes / 1e6:.1f} MB, above the limit of {limit / 1e6:g} MB. "
         "Use fewer bits, take out more, or raise the limit."
     ]

@@ -11,9 +11,10 @@ from engine.data.reading import load_file_for_measuring
 from engine.data.splits import Examples, Splits
 from engine.errors import Refused
 from engine.measure.referee import Baseline, Referee, measure_original
-from engine.models.profile import labels_of, read_config
+from engine.models.profile import labels_of, read_config, read_profile
 from engine.recipe import DataSource
 from engine.run import Comparison, Measurement
+from engine.runtimes import RUNTIMES
 from engine.technique import Frozen
 
 
@@ -49,6 +50,8 @@ class Measured(Frozen):
 def measure_folder(folder: Path, source: DataSource, against: Path | None) -> Measured:
     """Measure `folder` on every row of `source` (a large file is sampled). Raises `Refused`."""
     labels = _labels(folder)
+    for each in (folder, against or folder):
+        _check_loadable(each)
     examples, _ = load_file_for_measuring(source, labels)
     data = Splits(labels, Examples((), ()), examples.first(1), examples, key="")
     if against is None:
@@ -74,6 +77,18 @@ def _labels(folder: Path) -> tuple[str, ...]:
     if len(labels) < 2:
         raise Refused(f"{folder} is not a classifier: its config.json names no labels. Choose another folder.")
     return labels
+
+
+def _check_loadable(folder: Path) -> None:
+    """Refuse what no runtime loads, and what torch would load with a head of chance."""
+    found = next((runtime for runtime in RUNTIMES if (folder / runtime.marker).is_file()), None)
+    if found is None:
+        markers = ", ".join(runtime.marker for runtime in RUNTIMES)
+        raise Refused(f"{folder} holds no model that can be loaded here (one of {markers}). Choose another folder.")
+    if problem := found.missing():
+        raise Refused(problem)
+    if found.name == "torch" and not read_profile(folder).has_head:
+        raise Refused(f"{folder} has no classification head, so it answers nothing. Choose another folder.")
 
 
 def _certificate(folder: Path) -> str:

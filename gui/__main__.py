@@ -10,16 +10,21 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gui.window import MainWindow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Open the window; the exit code of the application."""
     chosen = _parse(arguments)
     gc.disable()  # what is made while starting stays: looking for garbage in it costs a tenth of a second
-    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
+    from gui.first_paint import FirstPaint
     from gui.settings import Settings
     from gui.theme import dress, is_dark, prepare
     from gui.window import MainWindow
@@ -34,16 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     window.show()
     gc.freeze()
     gc.enable()
-    QTimer.singleShot(0, window.begin)
+    FirstPaint(window, partial(_begin, window, chosen))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())  # seen at the status bar's next look
+    return app.exec()
+
+
+def _begin(window: MainWindow, chosen: argparse.Namespace) -> None:
+    window.begin()
     if chosen.recipe is not None:
         window.menus.open_recipe(chosen.recipe)
     if chosen.screenshot is not None:
         from gui.screenshot import Photographer
 
         Photographer(window, chosen.screenshot)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())  # seen at the status bar's next look
-    return app.exec()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

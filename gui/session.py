@@ -38,9 +38,9 @@ class Session(QObject):
     selected_changed = Signal(object)
     """The selected run, or None."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, recipe: Recipe, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.recipe = first_recipe()
+        self.recipe = recipe
         self.profile: Profile | None = None
         self.runs: list[Run] = []
         self.selected: Run | None = None

@@ -2,8 +2,11 @@
 
     left    the recipe                                   gui.recipe_panel
     centre  message, verdict, live plots, map of runs    gui.verdict, gui.plots
-    below   tabs: runs, compare, changed answers, …      gui.runs, gui.tabs
+    below   tabs: runs, compare, changed answers, …      gui.details
     foot    the machine                                  gui.status_bar
+
+The map and the tabs are made once the rest is on the screen: they are empty until the runs were
+read, and a window that shows itself a tenth of a second sooner is worth two steps.
 
 What the person does goes through `gui.conductor`, what the engine says through `gui.news`; the state
 is in `gui.session`.
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from gui.conductor import Conductor
 from gui.icons import icon
@@ -21,18 +24,11 @@ from gui.menus import Menus
 from gui.message_bar import MessageBar
 from gui.news import News
 from gui.plots.live import LivePlots
-from gui.plots.runs_map import RunsMap
 from gui.questions import Questions
 from gui.recipe_panel.panel import RecipePanel
-from gui.runs.changed import ChangedAnswers
-from gui.runs.compare import Compare
-from gui.runs.table import RunsTable
-from gui.session import Session
+from gui.session import Session, first_recipe
 from gui.settings import Settings
 from gui.status_bar import StatusBar
-from gui.tabs.layers import Layers
-from gui.tabs.log import Log
-from gui.tabs.try_it import TryIt
 from gui.verdict import Verdict
 from gui.worker import Worker
 
@@ -48,20 +44,24 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Bozzetto")
         self.setWindowIcon(icon("bozzetto"))
         self.settings = Settings()
-        self.session = Session(self)
+        self.session = Session(self.settings.recipe or first_recipe(), self)
         self.worker = worker or Worker()
         self.worker.setParent(self)
         self.questions = Questions(self.worker, self)
-        self._make_parts()
+        self.recipe = RecipePanel(self.session.recipe)
+        self.message, self.verdict, self.live = MessageBar(), Verdict(), LivePlots()
+        self.status = StatusBar()
+        self.setStatusBar(self.status)
         self.conductor = Conductor(self)
         self.news = News(self)
         self.menus = Menus(self)
         self._lay_out()
-        self._connect_signals()
         self._restore()
 
     def begin(self) -> None:
-        """Start what may take time. Called once the window is on the screen."""
+        """Make the rest and start what takes time. Called once the window is on the screen."""
+        self._make_rest()
+        self._connect_signals()
         self.worker.start()
         self.session.watch()
         self.status.begin()
@@ -82,27 +82,18 @@ class MainWindow(QMainWindow):
         self.settings.forget_layout()
         self._first_sizes()
 
-    def _make_parts(self) -> None:
-        self.recipe = RecipePanel(self.session.recipe)
-        self.message, self.verdict = MessageBar(), Verdict()
-        self.live, self.map = LivePlots(), RunsMap()
-        self.table, self.compare, self.changed = RunsTable(), Compare(), ChangedAnswers()
-        self.try_it, self.layers, self.log = TryIt(), Layers(), Log()
-        self.status = StatusBar()
-        self.setStatusBar(self.status)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setAccessibleName(self.tr("Details"))
-        self.tabs.setToolTip(self.tr("What the runs gave, in detail."))
-        for widget, title in (
-            (self.table, self.tr("Runs")),
-            (self.compare, self.tr("Compare")),
-            (self.changed, self.tr("Changed answers")),
-            (self.try_it, self.tr("Try it")),
-            (self.layers, self.tr("Layers")),
-            (self.log, self.tr("Log")),
-        ):
-            self.tabs.addTab(_padded(widget), title)
+    def _make_rest(self) -> None:
+        from gui.details import Details
+        from gui.plots.runs_map import RunsMap
+
+        self.map, self.tabs = RunsMap(), Details()
+        for place, widget in ((1, self.map), (2, self.tabs)):
+            empty = self.centre.replaceWidget(place, widget)
+            if empty is not None:
+                empty.deleteLater()
+            widget.show()
+        self.table, self.compare, self.changed = self.tabs.table, self.tabs.compare, self.tabs.changed
+        self.try_it, self.layers, self.log = self.tabs.try_it, self.tabs.layers, self.tabs.log
 
     def _lay_out(self) -> None:
         top = QWidget()
@@ -114,7 +105,7 @@ class MainWindow(QMainWindow):
         self.centre = QSplitter(Qt.Orientation.Vertical)
         self.centre.setChildrenCollapsible(False)
         self.centre.setHandleWidth(10)
-        for widget in (self.live, self.map, self.tabs):
+        for widget in (self.live, QWidget(), QWidget()):
             self.centre.addWidget(widget)
         column.addWidget(self.centre, 1)
         whole = QWidget()
@@ -134,9 +125,6 @@ class MainWindow(QMainWindow):
             self.centre.restoreState(columns)
         self.recipe.model.set_recent(self.settings.recent("models"))
         self.recipe.data.set_recent(self.settings.recent("data"))
-        remembered = self.settings.recipe
-        if remembered is not None:
-            self.session.set_recipe(remembered)
         self.verdict.set_run(None)
 
     def _first_sizes(self) -> None:
@@ -179,17 +167,3 @@ class MainWindow(QMainWindow):
         questions.preflight_read.connect(news.take_preflight)
         questions.answered.connect(self.try_it.show_answer)
         questions.refused.connect(news.refused)
-
-
-def _padded(widget: QWidget) -> QWidget:
-    """A tab's page with air around it. It scrolls rather than make the window taller than a screen."""
-    page = QWidget()
-    page.setObjectName("page")
-    layout = QVBoxLayout(page)
-    layout.setContentsMargins(2, 8, 2, 8)
-    layout.addWidget(widget)
-    area = QScrollArea()
-    area.setWidget(page)
-    area.setWidgetResizable(True)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return area

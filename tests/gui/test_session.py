@@ -22,7 +22,7 @@ def new_run(**changes):
 
 
 def test_an_equal_recipe_tells_nothing(qtbot, home):
-    session = Session()
+    session = Session(first_recipe())
     with qtbot.assertNotEmitted(session.recipe_changed):
         session.set_recipe(first_recipe())
 
@@ -33,7 +33,7 @@ def profile(stand_in):
 
 
 def test_another_model_makes_the_profile_void(qtbot, home, profile):
-    session = Session()
+    session = Session(first_recipe())
     session.set_profile(profile())
     with qtbot.waitSignals([session.model_changed, session.profile_changed, session.recipe_changed]):
         session.set_recipe(session.recipe.model_copy(update={"model": "other"}))
@@ -41,7 +41,7 @@ def test_another_model_makes_the_profile_void(qtbot, home, profile):
 
 
 def test_two_sessions_see_each_other_s_runs(qtbot, home):
-    here, there = Session(), Session()
+    here, there = Session(first_recipe()), Session(first_recipe())
     here.watch()
     there.watch()
     run = new_run()
@@ -53,7 +53,7 @@ def test_two_sessions_see_each_other_s_runs(qtbot, home):
 
 def test_a_run_whose_process_is_gone_is_told_as_failed(qtbot, home):
     new_run(status=Status.RUNNING, process=2**22 + 1)
-    session = Session()
+    session = Session(first_recipe())
     session.refresh()
     assert session.runs[0].status is Status.FAILED and session.runs[0].reason
 
@@ -61,7 +61,7 @@ def test_a_run_whose_process_is_gone_is_told_as_failed(qtbot, home):
 def test_reuse_brings_a_run_s_recipe_back(qtbot, home):
     wanted = first_recipe().model_copy(update={"steps": (Prune(sparsity=0.4),), "seed": 5})
     run = new_run(recipe=wanted.model_dump(mode="json"))
-    session = Session()
+    session = Session(first_recipe())
     session.refresh()
     session.reuse(run.id)
     assert session.recipe == wanted
@@ -69,7 +69,7 @@ def test_reuse_brings_a_run_s_recipe_back(qtbot, home):
 
 def test_a_recipe_of_another_version_is_refused_in_a_sentence(qtbot, home):
     run = new_run(recipe={"model": "m", "sorcery": True})
-    session = Session()
+    session = Session(first_recipe())
     session.refresh()
     with pytest.raises(Refused, match="sorcery"):
         session.reuse(run.id)
@@ -81,7 +81,7 @@ def test_a_going_run_is_not_deleted(qtbot, home):
     import psutil
 
     run = new_run(status=Status.RUNNING, process=os.getpid(), process_started=psutil.Process().create_time())
-    session = Session()
+    session = Session(first_recipe())
     with pytest.raises(Refused, match="still going"):
         session.delete(run.id)
 
