@@ -76,6 +76,8 @@ class Measurement(Frozen):
     throughput: Throughput | None = None
     memory: Memory | None = None
     threads: int = 0
+    busy: float = 0.0
+    """Share of the processor that other programs used just before timing; above 0.25 speeds are rough."""
 
 
 class Ratio(Frozen):

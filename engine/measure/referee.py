@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from engine.artifact import size_of
 from engine.data.splits import Examples, Splits
@@ -85,13 +86,23 @@ class Referee:
         with self.opens(folder, self._check) as bench:
             logits = bench.logits(data.texts, lambda done: say(done, len(data), "answering in a fresh process"))
             sides = [self._original, bench]
+            busy = busy_share(sides)
             singles = speed.time_singles(sides, data.texts, plan, _rounds(say, "timing one text, turn about"))
             batches = speed.time_batches(sides, data.texts, plan, _rounds(say, "timing batches, turn about"))
-            measurement = _measurement(bench, precision, quality_of(logits, data.labels), singles, batches, side=1)
+            measurement = _measurement(
+                bench, precision, quality_of(logits, data.labels), singles, batches, side=1
+            ).model_copy(update={"busy": busy})
         original = self.baseline.measurement.model_copy(update={"quality": quality_of(reference, data.labels)})
         comparison = _compare(original, measurement, reference, logits, singles, batches, data.labels)
         changed = changed_answers(reference, logits, data.texts, data.labels, self._data.label_names)
         return Judgement(measurement, comparison, changed)
+
+
+def busy_share(sides: list[BenchProcess]) -> float:
+    """Share of the processor (0 to 1) that other programs use while both sides wait, looked at for half a second."""
+    for side in sides:
+        _ = side.loaded
+    return psutil.cpu_percent(interval=0.5) / 100
 
 
 def _compare(

@@ -6,6 +6,8 @@ from engine.run import Comparison, Measurement, Ratio
 
 NOISE = 0.05
 """A difference with a larger p-value is called noise."""
+BUSY = 0.25
+"""Above this share of the processor used by others, speeds are called rough."""
 
 
 def verdict(baseline: Measurement, optimized: Measurement, comparison: Comparison) -> str:
@@ -23,6 +25,8 @@ def verdict(baseline: Measurement, optimized: Measurement, comparison: Compariso
             f"{comparison.same_answers:,} of {comparison.answers:,} answers are the same; "
             f"{name} {baseline.quality.value:.1%} → {optimized.quality.value:.1%}, {meaning}.".replace("%", " %")
         )
+    if gains and optimized.busy > BUSY:
+        sentences.append("Other programs kept this machine busy: the speeds are rough.")
     return " ".join(sentences)
 
 

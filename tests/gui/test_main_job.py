@@ -47,7 +47,9 @@ def test_slide_run_watch_export_load(window, qtbot, tmp_path):
     assert f"{run.comparison.same_answers:,} of {run.comparison.answers:,}" in shown
     folder = tmp_path / "exported"
     _export(window, qtbot, run.id, folder)
-    assert _accuracy(folder, tmp_path) == pytest.approx(run.optimized.quality.value, abs=0.0015)
+    # ONNX Runtime scales activations by the batch, so there a few answers depend on a text's neighbours.
+    near = 0.006 if run.optimized.runtime == "onnxruntime" else 0.0015
+    assert _accuracy(folder, tmp_path) == pytest.approx(run.optimized.quality.value, abs=near)
     assert store.list_runs()[0].id == run.id
 
 
