@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.device import free_disk, free_memory
 from engine.models.profile import Profile
 from engine.recipe import Recipe
@@ -27,8 +29,8 @@ class Preflight(Frozen):
     problems: tuple[str, ...] = ()
 
 
-def preflight(recipe: Recipe, profile: Profile) -> Preflight:
-    """Arithmetic on the recipe and the model's profile, against what this machine has free now."""
+def preflight(recipe: Recipe, profile: Profile, out: Path | None = None) -> Preflight:
+    """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too)."""
     weights = 4 * profile.parameters
     minutes = [_minutes(step) for step in recipe.steps]
     # The original and its copy here, one more in each of two measuring processes, and while
@@ -41,7 +43,10 @@ def preflight(recipe: Recipe, profile: Profile) -> Preflight:
     if recipe.limits.time_minutes is not None:
         seconds = min(seconds, FIXED_SECONDS + 60 * recipe.limits.time_minutes)
     return Preflight(
-        seconds=seconds, memory_bytes=memory, disk_bytes=disk, problems=tuple(_problems(recipe, profile, memory, disk))
+        seconds=seconds,
+        memory_bytes=memory,
+        disk_bytes=disk,
+        problems=(*_lacking(profile, memory, disk, (home(), out or home())), *_problems(recipe, profile)),
     )
 
 
@@ -51,19 +56,27 @@ def _minutes(step: object) -> float:
     return step.recovery_minutes if isinstance(step, Prune) else 0.0
 
 
-def _problems(recipe: Recipe, profile: Profile, memory: int, disk: int) -> list[str]:
+def _lacking(profile: Profile, memory: int, disk: int, places: tuple[Path, Path]) -> list[str]:
+    """What this machine has too little of."""
     problems = []
     if memory > free_memory():
         problems.append(
-            f"This needs about {memory / 1e9:.1f} GB of memory: {profile.parameters / 1e6:,.0f} million numbers of 4 "
-            f"bytes, held several times; {free_memory() / 1e9:.1f} GB are free. "
+            f"This needs about {memory / 1e9:.1f} GB of memory: {profile.parameters / 1e6:,.0f} million numbers of "
+            f"4 bytes, held several times; {free_memory() / 1e9:.1f} GB are free. "
             "Close programs or choose a smaller model."
         )
-    if disk > free_disk(home()):
+    tightest = min(places, key=free_disk)
+    if disk > free_disk(tightest):
         problems.append(
-            f"This needs about {disk / 1e9:.1f} GB of disk; {free_disk(home()) / 1e9:.1f} GB are free at {home()}. "
-            "Free some, or set BOZZETTO_HOME to a larger disk."
+            f"This needs about {disk / 1e9:.1f} GB of disk; {free_disk(tightest) / 1e9:.1f} GB are free at {tightest}. "
+            "Free some, or set BOZZETTO_HOME (or --out) to a folder on a larger disk."
         )
+    return problems
+
+
+def _problems(recipe: Recipe, profile: Profile) -> list[str]:
+    """What in the recipe does not fit the model."""
+    problems = []
     if not profile.has_head and not any(isinstance(step, TrainHead) for step in recipe.steps):
         problems.append(
             "This model cannot classify yet: it has no classification head. Add the step train_head, which teaches it "

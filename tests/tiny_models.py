@@ -7,6 +7,7 @@ point the same way, and the last layer is fitted to texts, so that accuracy mean
 import csv
 import json
 import random
+from math import sqrt
 from pathlib import Path
 
 import torch
@@ -115,9 +116,9 @@ def _classes(family: str) -> tuple[type[PreTrainedModel], type[PreTrainedModel]]
 
 
 def _config(family: str, vocabulary: int, sizes: Sizes) -> PretrainedConfig:
-    # The usual range is 0.02, with which every text would get the same answer.
-    wide = {"vocab_size": vocabulary, "initializer_range": 0.1}
     hidden, layers, heads, feed_forward = sizes
+    # The usual range is 0.02, with which every text would get the same answer.
+    wide = {"vocab_size": vocabulary, "initializer_range": 0.1 * sqrt(32 / hidden)}
     if family == "distilbert":
         parts = {"dim": hidden, "n_layers": layers, "n_heads": heads, "hidden_dim": feed_forward}
         return DistilBertConfig(**wide, **parts, max_position_embeddings=128)

@@ -14,7 +14,7 @@ import psutil
 from engine.presets import PRESETS
 from engine.recipe import Recipe
 
-REPEATS = 5
+REPEATS = 3
 IMPORTS = "import torch, transformers, onnxruntime, openvino, nncf, onnx, scipy.stats, pyarrow, accelerate"
 
 

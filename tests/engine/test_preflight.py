@@ -41,6 +41,12 @@ def test_too_little_disk_is_told(profile, monkeypatch) -> None:
     assert "BOZZETTO_HOME" in problem
 
 
+def test_the_disk_of_the_runs_own_folder_counts_too(profile, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("engine.preflight.free_disk", lambda place: 1000 if place == tmp_path else 10**12)
+    (problem,) = preflight(recipe_from({"steps": ["prune"]}), profile, tmp_path).problems
+    assert str(tmp_path) in problem
+
+
 def test_a_size_limit_that_one_runtime_can_keep_is_no_problem(profile) -> None:
     """Which one `auto` chooses is found out by trying; here the smallest one decides."""
     steps = [{"quantize": {"bits": 8}}]

@@ -38,6 +38,14 @@ def test_the_folder_is_as_large_as_estimated(saved_case, workshop):
     assert estimate.size_error == 0.02 or applied.before.profile.original_bytes < 1_000_000
 
 
+def test_the_original_is_as_large_as_its_profile_says(family, workshop, real_sizes):
+    for settings in ({"layers": 2}, real_sizes[family]):
+        folder = workshop.original(family, head=True, **settings)
+        weights = (folder / "model.safetensors").stat().st_size
+        profile = read_profile(folder)
+        assert profile.original_bytes - profile.tokenizer_bytes == pytest.approx(weights, rel=0.01)
+
+
 def test_what_is_left_is_what_was_foretold(case, workshop, tmp_path):
     applied = workshop.applied(case)
     foretold, found = case.technique.after(applied.before.profile), reread(applied.model, tmp_path / "reread")
