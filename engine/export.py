@@ -79,8 +79,7 @@ def _copy(run: Run, folder: Path, hashes: dict[str, str], runtime: RuntimeName) 
 def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
     recipe = recipe_from(run.recipe)
     model = open_kept(_weights(run))
-    bits = _bits(run)
-    storage = Storage(runtime=runtime, bits=bits)  # type: ignore[arg-type]
+    storage = Storage(runtime=runtime, bits=_bits(run))  # type: ignore[arg-type]
     model = model.with_profile(model.profile.model_copy(update={"storage": storage}))
     target = runtime_named(runtime)
     if problem := target.missing() or target.refusal(model.profile):
@@ -91,7 +90,7 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
     )
     with Referee(baseline_of(run, data), data, context.check) as referee:
         finishing.save(model, folder, context)
-        found = finishing.judge(folder, bits, context, referee, run.recipe, run.environment)
+        found = finishing.judge(folder, model, context, referee, run.recipe, run.environment)
     plainly = runtime == "torch" and not model.profile.uneven
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
 

@@ -189,9 +189,7 @@ class _Job:
         self._say_step(context.step, "measure", "Measuring what will be shipped")
         finishing.keep_weights(model, Path(self.record.folder) / "weights", referee.baseline.folder)
         folder = finishing.save(model, self.record.model_path, context)
-        found = finishing.judge(
-            folder, model.storage.bits, context, referee, self.record.recipe, self.record.environment
-        )
+        found = finishing.judge(folder, model, context, referee, self.record.recipe, self.record.environment)
         finishing.write_changed(Path(self.record.folder) / "changed.jsonl", found.changed)
         self.record = self.record.model_copy(
             update={"optimized": found.measurement, "comparison": found.comparison, "verified": True}

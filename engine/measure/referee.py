@@ -47,6 +47,8 @@ class Judgement:
     measurement: Measurement
     comparison: Comparison
     changed: list[dict[str, Any]]
+    logits: np.ndarray
+    """What the folder answered, [texts, labels]."""
 
 
 class Referee:
@@ -95,7 +97,7 @@ class Referee:
         original = self.baseline.measurement.model_copy(update={"quality": quality_of(reference, data.labels)})
         comparison = _compare(original, measurement, reference, logits, singles, batches, data.labels)
         changed = changed_answers(reference, logits, data.texts, data.labels, self._data.label_names)
-        return Judgement(measurement, comparison, changed)
+        return Judgement(measurement, comparison, changed, logits)
 
 
 def busy_share(sides: list[BenchProcess]) -> float:
