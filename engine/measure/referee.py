@@ -25,6 +25,8 @@ from engine.measure.verdict import verdict
 from engine.run import Comparison, Measurement, Memory, Quality
 from engine.tasks import classification
 
+TRIAL_TEXTS = 1000
+"""Enough to see a loss of a point or two; the judgement on all test texts comes later."""
 Say = Callable[[float, float, str], None]
 """progress(done, total, message); raises `Cancelled` when the user asked to stop."""
 
@@ -75,8 +77,9 @@ class Referee:
         self._stack.close()
 
     def trial(self, folder: Path, precision: str, say: Say) -> Judgement:
-        """A quick look: validation data, few timings."""
-        return self._look(folder, precision, say, self._data.validation, self.baseline.validation, speed.QUICK)
+        """A quick look: some validation data, few timings."""
+        data, reference = self._data.validation.first(TRIAL_TEXTS), self.baseline.validation[:TRIAL_TEXTS]
+        return self._look(folder, precision, say, data, reference, speed.QUICK)
 
     def judge(self, folder: Path, precision: str, say: Say) -> Judgement:
         """The whole measurement on the test split, which nothing was trained, calibrated or chosen on."""

@@ -75,7 +75,7 @@ class Quantize(Technique):
             more=True,
             help="How many training texts are read to learn the range of each number (OpenVINO, 8 bits).",
         ),
-    ] = 256
+    ] = 128
 
     def candidates(self, profile: Profile) -> list[RuntimeName]:
         """The runtimes worth trying for this model: installed, able to hold it, and quick at these bits."""
