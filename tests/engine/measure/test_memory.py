@@ -11,4 +11,4 @@ def test_a_large_parent_does_not_count():
     code = "from engine.measure.bench import peak_memory; print(peak_memory())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 5_000_000 < int(found.stdout) < 150_000_000
-    assert len(ballast)
+    assert ballast
