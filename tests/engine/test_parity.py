@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.data.splits import Examples
 from engine.errors import Refused
 from engine.finishing import check_parity
 from engine.models.model import open_model
@@ -26,12 +27,10 @@ class _Data:
 
 
 @pytest.fixture
-def opened(tiny_model):
+def opened(tiny_model, tiny_models):
     """A tiny model, texts, and what it answers to them."""
-    from engine.data.splits import Examples
-
     model = open_model(tiny_model("bert"))
-    texts = tuple(f"w{number} w{number + 1}" for number in range(20))
+    texts = tuple(text for text, _ in tiny_models.texts(20))
     logits = logits_of(model.network, Encoder(model.folder), texts, lambda: None)
     return model, _Context(_Data(Examples(texts, (0,) * 20))), logits
 
