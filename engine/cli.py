@@ -47,7 +47,10 @@ FORMATS: dict[str, RuntimeName] = {"safetensors": "torch", "onnx": "onnxruntime"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, carry out, and turn a refusal into one sentence on the error stream."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["gui"]:
+        given.insert(1, "--")  # what follows are the window's own options
+    options = _parser().parse_args(given)
     _start_log()
     if "starts" in options:
         return options.starts(options)
@@ -214,7 +217,8 @@ def _serve(_: argparse.Namespace) -> int:
 
 def _gui(options: argparse.Namespace) -> int:
     """The window is a program of its own: the engine knows nothing of it but how to start it."""
-    return subprocess.call([sys.executable, "-m", "gui", *options.arguments])
+    window = [argument for argument in options.arguments if argument != "--"]
+    return subprocess.call([sys.executable, "-m", "gui", *window])
 
 
 def _demo(options: argparse.Namespace, streams: Streams) -> int:

@@ -34,6 +34,11 @@ def test_newest_first_and_what_cannot_be_read_is_left_out() -> None:
     assert {run.id for run in store.list_runs()} == {run.id for run in made}
 
 
+def test_runs_of_the_same_second_are_told_apart() -> None:
+    made = [_made(status=Status.FINISHED, started=1.0 + number / 1000) for number in range(6)]
+    assert [run.id for run in store.list_runs()] == [run.id for run in reversed(made)]
+
+
 def test_a_run_whose_process_died_is_failed_and_its_scratch_goes() -> None:
     dead = _made(process=2**22 - 1, process_started=1.0)
     reused = _made(process=os.getpid(), process_started=1.0)
