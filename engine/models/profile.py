@@ -104,6 +104,20 @@ class Profile(Frozen):
         """All parameters."""
         return sum(part.parameters for part in self.parts.values())
 
+    def with_layers(self, layers: int) -> Profile:
+        """The same model with this many of its layers, which are all alike."""
+        share = layers / self.layers
+
+        def fewer(part: Part) -> Part:
+            return part.scaled(share).model_copy(update={"tensors": round(part.tensors * share)})
+
+        parts = {
+            "attention": fewer(self.attention),
+            "feed_forward": fewer(self.feed_forward),
+            "norms": fewer(self.norms),
+        }
+        return self.model_copy(update={"layers": layers, **parts})
+
     @property
     def work(self) -> int:
         """Multiplications for one token: the weights of every layer's matrices, each used once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from engine.models.profile import Part, Profile
+from engine.models.profile import Profile
 from engine.runtimes import runtime_named
 from engine.technique import Estimate, Slider, Technique
 
@@ -106,20 +106,7 @@ class Distill(Technique):
 
     def after(self, profile: Profile) -> Profile:
         """The same model with fewer layers."""
-        layers = self.student_layers(profile.layers)
-        share = layers / profile.layers
-
-        def fewer(part: Part) -> Part:
-            return part.scaled(share).model_copy(update={"tensors": round(part.tensors * share)})
-
-        return profile.model_copy(
-            update={
-                "layers": layers,
-                "attention": fewer(profile.attention),
-                "feed_forward": fewer(profile.feed_forward),
-                "norms": fewer(profile.norms),
-            }
-        )
+        return profile.with_layers(self.student_layers(profile.layers))
 
     def estimate(self, profile: Profile) -> Estimate:
         """Size by counting the layers that stay; speed by the work that is left."""

@@ -122,7 +122,7 @@ class Prune(Technique):
         if self.structure == "weights":
             return profile.model_copy(update={"zeros": self.sparsity})
         if self.structure == "layers":
-            return self._fewer_layers(profile)
+            return profile.with_layers(self.kept(profile.layers))
         if self.structure == "attention heads":
             return self._fewer_heads(profile)
         width = self.kept(profile.feed_forward_width)
@@ -150,24 +150,6 @@ class Prune(Technique):
         from engine.methods.removal import prune
 
         return prune(model, self, context)
-
-    def _fewer_layers(self, profile: Profile) -> Profile:
-        layers = self.kept(profile.layers)
-        share = layers / profile.layers
-        return profile.model_copy(
-            update={
-                "layers": layers,
-                "attention": profile.attention.scaled(share).model_copy(
-                    update={"tensors": round(profile.attention.tensors * share)}
-                ),
-                "feed_forward": profile.feed_forward.scaled(share).model_copy(
-                    update={"tensors": round(profile.feed_forward.tensors * share)}
-                ),
-                "norms": profile.norms.scaled(share).model_copy(
-                    update={"tensors": round(profile.norms.tensors * share)}
-                ),
-            }
-        )
 
     def _fewer_heads(self, profile: Profile) -> Profile:
         heads = self.kept(profile.heads)
