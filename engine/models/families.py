@@ -5,7 +5,7 @@ Data only: a new family is one more entry of `FAMILIES`. Knows no task and impor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import Refused
 
@@ -34,8 +34,21 @@ class Family:
     feed_forward_key: str
     hidden_key: str
     classifier: str = "classifier"
+    kind: str = "encoder"
+    """"encoder" (sees the whole text) or "decoder" (sees what comes before, and can write)."""
     head_size_in_config: bool = False
     """Whether config.json can say how large a head is, so that fewer heads load with `from_pretrained`."""
+
+    @property
+    def bare(self) -> Family:
+        """The names in a network that is the body alone, without a head."""
+        prefix = f"{self.body}."
+        return replace(
+            self,
+            layers=self.layers.removeprefix(prefix),
+            word_embeddings=self.word_embeddings.removeprefix(prefix),
+            head=(),
+        )
 
     @property
     def attention(self) -> tuple[str, ...]:

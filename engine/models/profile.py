@@ -89,6 +89,11 @@ class Profile(Frozen):
     original_work: int = 0
 
     @property
+    def kind(self) -> str:
+        """ "encoder" or "decoder"."""
+        return family_of(self.model_type).kind
+
+    @property
     def parts(self) -> dict[str, Part]:
         """Part name → part, in the order in which a text passes them."""
         return {
