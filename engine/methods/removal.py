@@ -49,8 +49,8 @@ def _drop_units(model: Model, technique: Prune, encoder: Encoder, context: Conte
         network, family, projection, _judged(encoder, context), labels_loss, _real, technique.importance
     )
     if heads:
-        size = surgery.head_size(network, family)
-        scores = [score.reshape(-1, size).sum(dim=1) for score in scores]
+        groups = model.profile.head_groups
+        scores = [score.reshape(groups, -1).sum(dim=1) for score in scores]
     chosen = [score.topk(technique.kept(len(score))).indices.sort().values for score in scores]
     (surgery.keep_heads if heads else surgery.keep_neurons)(network, family, chosen)
 
@@ -72,16 +72,16 @@ def _zero_weights(model: Model, technique: Prune, encoder: Encoder, context: Con
     scores = importance.weight_importance(
         model.network, model.family, _judged(encoder, context), labels_loss, _real, technique.importance
     )
+    projections = importance.projections_in_layers(model.network, model.family)
     masks = {}
     for name, score in scores.items():
         count = round(score.shape[1] * technique.sparsity)
         least = score.topk(count, dim=1, largest=False).indices
-        masks[model.network.get_submodule(name)] = torch.ones_like(score).scatter_(1, least, 0.0)
+        masks[name] = torch.ones_like(score).scatter_(1, least, 0.0)
 
     def zero() -> None:
-        with torch.no_grad():
-            for linear, mask in masks.items():
-                linear.weight.mul_(mask.to(linear.weight.device))
+        for name, mask in masks.items():
+            projections[name].weight.mul_(mask.to(projections[name].weight.device))
 
     zero()
     return zero
