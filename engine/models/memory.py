@@ -42,10 +42,10 @@ def run_memory(
 ) -> Memory:
     """The peak of a run that holds `copies` of the model and `fixed` bytes, with batches of `texts` × `tokens`.
 
-    Running a batch holds its logits, over the whole vocabulary for a language model, and its widest
-    activations; for a decoder also the cache of keys and values. Training holds the activations of every
-    layer (about 34 numbers for each of `hidden`, and the attention weights twice and a half:
-    arXiv:2205.05198, whose half-precision bytes count as numbers here halved), the logits' gradients too.
+    Running a batch holds its widest activations and its logits, over the whole vocabulary and for every token
+    for a language model; for a decoder also the cache of keys and values. Training holds what every layer
+    computed (sbh (34 + 5as/h) bytes at 2 bytes a number, arXiv:2205.05198: 17 numbers for each of `hidden`,
+    2.5 for each attention weight), and the logits with their softmax and gradient.
     """
     places = texts * tokens
     wide = 2 * profile.feed_forward_width + 4 * profile.hidden

@@ -129,9 +129,9 @@ class Profile(Frozen):
         """
         outputs = max(2, len(labels))
         rows = outputs if self.kind == "decoder" else self.hidden + outputs
-        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1)
+        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1, matrix_tensors=1)
         if self.kind == "encoder":
-            head = head.model_copy(update={"vectors": rows, "tensors": 4})
+            head = head.model_copy(update={"vectors": rows, "tensors": 4, "matrix_tensors": 2})
         changed = {"head": head, "labels": labels, "has_head": True, "writes": False, "tied": False}
         return self.model_copy(update=changed)
 
