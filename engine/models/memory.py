@@ -33,8 +33,12 @@ class Memory(Frozen):
 
 
 def loading_bytes(profile: Profile) -> int:
-    """Bytes to hold the model once, in 32 bits; a tied head is held once. Files are mapped, so they add nothing."""
-    return FULL_BYTES * profile.parameters
+    """Bytes at most while the model is read: once in 32 bits, a tied head once, and a 16-bit file beside it.
+
+    A file of 32 bits is mapped and is itself the copy; one of 16 bits is mapped until every number was widened.
+    """
+    file = profile.parameters * profile.storage.bits // 8 if profile.storage.bits < 32 else 0
+    return FULL_BYTES * profile.parameters + file
 
 
 def run_memory(
@@ -58,11 +62,12 @@ def run_memory(
         cache = 2 * profile.layers * profile.head_groups * size if profile.kind == "decoder" else 0
         batch = places * (wide + logits + profile.heads * tokens + cache)
     held = copies + (TRAINING_COPIES if training else 0)
-    weights = loading_bytes(profile)
+    weights = FULL_BYTES * profile.parameters
+    loading = (copies - 1) * weights + loading_bytes(profile)
     return Memory(
         parameters=profile.parameters,
         weights=weights,
         batch=FULL_BYTES * batch,
         copies=held,
-        peak=held * weights + FULL_BYTES * batch + fixed,
+        peak=max(loading, held * weights + FULL_BYTES * batch) + fixed,
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.models.memory import loading_bytes, run_memory
-from engine.models.profile import read_profile
+from engine.models.profile import Storage, read_profile
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "llama-untied", "qwen3"])
@@ -11,6 +11,13 @@ def test_weights_are_what_the_network_holds(tiny_model, open_decoder, kind):
     model = open_decoder(tiny_model(kind))
     held = {value.data_ptr(): value.nbytes for value in model.network.parameters()}
     assert loading_bytes(model.profile) == sum(held.values())
+
+
+def test_a_narrow_file_lies_beside_what_it_is_widened_to(tiny_model):
+    profile = read_profile(tiny_model("llama"))
+    narrow = profile.model_copy(update={"storage": Storage(bits=16)})
+    assert loading_bytes(narrow) == 6 * profile.parameters
+    assert run_memory(narrow, copies=2, tokens=1).peak >= 10 * profile.parameters
 
 
 def test_the_peak_is_the_sum_that_is_shown(tiny_model):
