@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Batch = Mapping[str, "np.ndarray"]
 """Input name ("input_ids", "attention_mask", …) → int64 array [texts, tokens]."""
 Session = Callable[[Batch], "np.ndarray"]
-"""A loaded model: a batch in, its first output in float32 out: logits [texts, labels] or states [texts, tokens, hidden]."""
+"""A loaded model: a batch in, its first output in float32 out: logits [texts, labels], states [texts, tokens, hidden]."""
 SIZE_ERROR = 0.02
 BASIS = "measured on a 2-core machine with AVX512-VNNI"
 
