@@ -26,7 +26,7 @@ from engine.models.profile import RuntimeName, Storage
 from engine.recipe import recipe_from
 from engine.recording import disk_trouble
 from engine.run import Run
-from engine.runtimes import RUNTIMES, runtime_named
+from engine.runtimes import runtime_named, runtime_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def export(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: 
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             made = Path(scratch) / "model"
-            if runtime == _runtime_of(run.model_path):
+            held = runtime_of(run.model_path)
+            if held is not None and runtime == held.name:
                 found = _copy(run, made, certificate.sha256, runtime)
             else:
                 found = _convert(run, runtime, made, emit, cancelled)
@@ -93,10 +94,6 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
         found = finishing.judge(folder, model, context, referee, run.recipe, run.environment)
     plainly = runtime == "torch" and not model.profile.uneven
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
-
-
-def _runtime_of(folder: Path) -> str:
-    return next((runtime.name for runtime in RUNTIMES if (folder / runtime.marker).is_file()), "")
 
 
 def _weights(run: Run) -> Path:

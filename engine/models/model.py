@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import Refused
 from engine.models.families import Family, family_of
+from engine.models.headers import weight_files
 from engine.models.profile import Profile, Storage, read_profile
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def open_kept(folder: Path) -> Model:
 
     profile = read_profile(folder)
     family = family_of(profile.model_type)
-    weights = load_file(folder / "model.safetensors")
+    weights = {name: value for path in weight_files(folder) for name, value in load_file(path).items()}
     with quiet():
         network = AutoModelForSequenceClassification.from_config(
             AutoConfig.from_pretrained(folder, local_files_only=True)

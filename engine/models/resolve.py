@@ -19,7 +19,7 @@ from engine.errors import Refused
 from engine.files import home
 from engine.models.copies import Mend, mended
 from engine.models.families import family_of
-from engine.models.headers import weight_files
+from engine.models.headers import INDEX, WEIGHTS, weight_files
 from engine.models.hub import ID, hub_folder
 from engine.models.pickles import convert, pickle_files
 from engine.models.profile import Profile, read_config, read_profile
@@ -134,7 +134,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
     mends: list[Mend] = []
     if not weights:
         pickles = pickle_files(folder) or _no_weights(folder, config)
-        mends.append(lambda _, new: convert(pickles, new / "model.safetensors"))
+        mends.append(lambda _, new: convert(pickles, new / WEIGHTS))
         notes.append("The weights were a pickle file; a safetensors copy of them is used.")
     if not has_fast_tokenizer(folder):
         mends.append(make_fast_tokenizer)
@@ -142,7 +142,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
     if not mends:
         return folder
     small = [folder / file for file in ("config.json", *ALL_TOKENIZER_FILES)]
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     keep = [path for path in (*small, *weights, index) if path.is_file()]
     code = sorted(folder.glob("*.py")) if trust else []
     return mended(folder, name, cache, [*keep, *code], mends)

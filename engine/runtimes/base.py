@@ -49,6 +49,10 @@ class Runtime(ABC):
             return None
         return f"{self.title} is not installed here (missing: {', '.join(absent)}). Install it with pip."
 
+    def holds(self, folder: Path) -> bool:
+        """Whether `folder` is one of this runtime."""
+        return (folder / self.marker).is_file()
+
     def refusal(self, profile: Profile) -> str | None:
         """Why a model of this profile cannot be kept in this runtime, or None."""
         return None
