@@ -78,19 +78,12 @@ class GgufHeader:
         found = self.metadata.get("general.architecture")
         return found if isinstance(found, str) else ""
 
-    def grid(self) -> str:
-        """On what grid the weights lie, in words: "mostly Q4_1 (4 bits in groups of 32), the rest F32"."""
+    def kinds(self) -> dict[str, float]:
+        """Type → share of the weights that have it, largest first."""
         counts = Counter[str]()
         for tensor in self.tensors.values():
             counts[tensor.kind] += tensor.count
-        (most, share), *others = counts.most_common()
-        told = most
-        if most in GROUPS:
-            told = "{} ({} bits in groups of {})".format(most, *GROUPS[most])
-        if not others:
-            return f"all {told}"
-        rest = ", ".join(kind for kind, _ in others)
-        return f"{share / counts.total():.0%} {told}, the rest {rest}"
+        return {kind: count / counts.total() for kind, count in counts.most_common()}
 
 
 def read_gguf(path: Path) -> GgufHeader:

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.errors import Refused
 
@@ -43,17 +43,29 @@ class Tensor:
         return self.count * ITEM_BYTES.get(self.dtype, 4)
 
 
+class Place(NamedTuple):
+    """Where a tensor's bytes begin and end in its file."""
+
+    start: int
+    stop: int
+
+
 def read_header(path: Path) -> dict[str, Tensor]:
     """Name → tensor of one `.safetensors` file; raises `Refused` where it is cut short or damaged.
 
     Sound means: every tensor is as long as its shape says, and they fill the file without gap or
     overlap up to its very end.
     """
+    return {name: tensor for name, (tensor, _) in places_in(path).items()}
+
+
+def places_in(path: Path) -> dict[str, tuple[Tensor, Place]]:
+    """Name → tensor and place of one `.safetensors` file, refused as by `read_header`."""
     size = path.stat().st_size
     try:
         header, begin = _header(path, size)
         tensors = {name: _tensor(value) for name, value in header.items()}
-        places = sorted(_place(header[name], tensor) for name, tensor in tensors.items())
+        places = {name: _place(header[name], tensor, begin) for name, tensor in tensors.items()}
     except (
         ValueError,
         KeyError,
@@ -63,14 +75,14 @@ def read_header(path: Path) -> dict[str, Tensor]:
         OverflowError,
     ) as error:
         raise _damaged(path, size) from error
-    end = 0
-    for start, stop in places:
+    end = begin
+    for start, stop in sorted(places.values()):
         if start != end:
             raise _damaged(path, size)
         end = stop
-    if begin + end != size:
+    if end != size:
         raise _damaged(path, size)
-    return tensors
+    return {name: (tensor, places[name]) for name, tensor in tensors.items()}
 
 
 def holds_weights(folder: Path) -> bool:
@@ -160,12 +172,12 @@ def _tensor(value: dict[str, Any]) -> Tensor:
     return Tensor(dtype, shape)
 
 
-def _place(value: dict[str, Any], tensor: Tensor) -> tuple[int, int]:
-    """Where a tensor begins and ends, counted from the end of the header."""
+def _place(value: dict[str, Any], tensor: Tensor, begin: int) -> Place:
+    """Where a tensor lies in a file whose data begin at `begin`."""
     start, stop = value["data_offsets"]
     if type(start) is not int or type(stop) is not int or stop - start != tensor.bytes:
         raise ValueError("not as long as its shape says")
-    return start, stop
+    return Place(begin + start, begin + stop)
 
 
 def _is_bare(name: str) -> bool:
