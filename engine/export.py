@@ -27,7 +27,7 @@ from engine.models.profile import Profile, RuntimeName, Storage, read_profile
 from engine.recipe import recipe_from
 from engine.recording import disk_trouble
 from engine.run import Run
-from engine.runtimes import RUNTIMES, runtime_named
+from engine.runtimes import runtime_named, runtime_of
 from engine.tasks import task_named
 
 
@@ -58,7 +58,8 @@ def export(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: 
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             made = Path(scratch) / "model"
-            if runtime == _runtime_of(run.model_path):
+            held = runtime_of(run.model_path)
+            if held is not None and runtime == held.name:
                 found = _copy(run, made, certificate.sha256, runtime)
             else:
                 found = _convert(run, runtime, made, emit, cancelled)
@@ -107,10 +108,6 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
 def _original_profile(run: Run) -> Profile:
     """The profile that decided how much data the run was judged by."""
     return read_profile(baseline_of(run).folder)
-
-
-def _runtime_of(folder: Path) -> str:
-    return next((runtime.name for runtime in RUNTIMES if (folder / runtime.marker).is_file()), "")
 
 
 def _weights(run: Run) -> Path:

@@ -17,6 +17,7 @@ from engine.context import Context
 from engine.errors import Refused
 from engine.files import sha256_of
 from engine.measure.referee import Baseline, Judgement, Referee
+from engine.models.headers import WEIGHTS
 from engine.models.model import Model
 from engine.recipe import Limits
 from engine.run import Certificate, Status
@@ -25,7 +26,6 @@ from engine.tasks.base import Task
 
 CALIBRATION_EXAMPLES = 256
 PARITY_EXAMPLES = 64
-WEIGHTS = "model.safetensors"
 
 
 def save(model: Model, target: Path, context: Context) -> Path:
@@ -55,7 +55,8 @@ def keep_weights(model: Model, folder: Path, original: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().contiguous().clone() for name, value in model.network.state_dict().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    if sha256_of(folder / WEIGHTS) == sha256_of(original / WEIGHTS):
+    whole = (original / WEIGHTS).is_file()  # else transformers wrote it in shards, being very large
+    if whole and sha256_of(folder / WEIGHTS) == sha256_of(original / WEIGHTS):
         (folder / WEIGHTS).unlink()
         _link(original / WEIGHTS, folder / WEIGHTS)
     model.network.config.save_pretrained(folder)

@@ -15,7 +15,7 @@ from engine.measure.referee import Baseline, Referee, measure_original
 from engine.models.profile import labels_of, read_config, read_profile
 from engine.recipe import DataSource
 from engine.run import Comparison, Measurement
-from engine.runtimes import RUNTIMES
+from engine.runtimes import RUNTIMES, runtime_of
 from engine.tasks import task_named
 from engine.tasks.base import Task
 from engine.technique import Frozen
@@ -87,7 +87,7 @@ def _labels(folder: Path) -> tuple[str, ...]:
 
 def _check_loadable(folder: Path, task: Task) -> None:
     """Refuse what no runtime loads, and what torch would load with a head of chance."""
-    found = next((runtime for runtime in RUNTIMES if (folder / runtime.marker).is_file()), None)
+    found = runtime_of(folder)
     if found is None:
         markers = ", ".join(runtime.marker for runtime in RUNTIMES)
         raise Refused(f"{folder} holds no model that can be loaded here (one of {markers}). Choose another folder.")

@@ -43,11 +43,11 @@ class Bench:
 
     def do_load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Find the folder's runtime, note what its libraries take, load the model."""
-        from engine.runtimes import RUNTIMES
+        from engine.runtimes import runtime_of
         from engine.tasks import task_named
 
         folder = Path(request["folder"])
-        runtime = next((r for r in RUNTIMES if (folder / r.marker).is_file()), None)
+        runtime = runtime_of(folder)
         if runtime is None:
             raise FileNotFoundError(f"{folder} holds no model that a runtime here can load")
         task = task_named(request["task"])

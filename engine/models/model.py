@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused
 from engine.models.families import Family, family_of
+from engine.models.headers import weight_files
 from engine.models.profile import Profile, Storage, read_config, read_profile
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def open_kept(folder: Path) -> Model:
     from engine.models.surgery import fit_attention, head_size, layers_of, linear_of
 
     profile = read_profile(folder)
-    weights = load_file(folder / "model.safetensors")
+    weights = {name: value for path in weight_files(folder) for name, value in load_file(path).items()}
     with quiet():
         network = getattr(transformers, auto_class_of(read_config(folder))).from_config(
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True)

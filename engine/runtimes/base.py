@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Batch = Mapping[str, "np.ndarray"]
 """Input name ("input_ids", "attention_mask", …) → int64 array [texts, tokens]."""
 Session = Callable[[Batch], "np.ndarray"]
-"""A loaded model: a batch in, its first output in float32 out: logits [texts, labels], states [texts, tokens, hidden]."""
+"""A loaded model: a batch in, its first output in float32 out: logits [texts, labels], or states [texts, tokens, …]."""
 SIZE_ERROR = 0.02
 BASIS = "measured on a 2-core machine with AVX512-VNNI"
 
@@ -48,6 +48,10 @@ class Runtime(ABC):
         if not absent:
             return None
         return f"{self.title} is not installed here (missing: {', '.join(absent)}). Install it with pip."
+
+    def holds(self, folder: Path) -> bool:
+        """Whether `folder` is one of this runtime."""
+        return (folder / self.marker).is_file()
 
     def refusal(self, profile: Profile) -> str | None:
         """Why a model of this profile cannot be kept in this runtime, or None."""

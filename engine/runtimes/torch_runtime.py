@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
+from engine.models.headers import WEIGHTS, holds_weights
 from engine.models.profile import Profile, RuntimeName, read_config
 from engine.runtimes.base import Batch, Runtime, Session
 
@@ -30,9 +31,13 @@ class TorchRuntime(Runtime):
     name: ClassVar[RuntimeName] = "torch"
     title: ClassVar[str] = "PyTorch"
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-    marker: ClassVar[str] = "model.safetensors"
+    marker: ClassVar[str] = WEIGHTS
     uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (1.4, 2.0), 8: (0.3, 1.0)}
+
+    def holds(self, folder: Path) -> bool:
+        """Weights in one file or in shards."""
+        return holds_weights(folder)
 
     def refusal(self, profile: Profile) -> str | None:
         """Refused where `from_pretrained` could not rebuild the shapes, and for 8 bits without torchao."""
