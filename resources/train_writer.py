@@ -202,7 +202,7 @@ def train(settings: Settings, work: Path, out: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     entries = read_split("train")
     tokenizer = train_tokenizer(entries, settings)
-    end = int(tokenizer.backend_tokenizer.token_to_id(END))
+    (end,) = tokenizer(END)["input_ids"]
     held_out = tokenizer(read_split("validation"))["input_ids"]
     stream = torch.tensor([token for ids in held_out for token in (*ids, end)])
     learner, checkpoint = Learner(new_model(settings, end), settings), work / "checkpoint.pt"
