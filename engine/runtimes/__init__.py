@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from engine.runtimes.base import Batch, Runtime, Session
+from engine.runtimes.base import Batch, Runtime, Session, Writer
 from engine.runtimes.onnx_runtime import OnnxRuntime
 from engine.runtimes.openvino_runtime import OpenVinoRuntime
 from engine.runtimes.torch_runtime import TorchRuntime
 
 RUNTIMES: tuple[Runtime, ...] = (TorchRuntime(), OnnxRuntime(), OpenVinoRuntime())
 
-__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "runtime_named"]
+__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "Writer", "runtime_named"]
 
 
 def runtime_named(name: str) -> Runtime:
