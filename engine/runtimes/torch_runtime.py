@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
+<<<<<<< HEAD
 from engine.models.headers import WEIGHTS, holds_weights
 from engine.models.profile import Profile, RuntimeName, read_config
 from engine.runtimes.base import Batch, Runtime, Session
+=======
+from engine.models.profile import Profile, RuntimeName
+from engine.runtimes.base import Batch, Runtime, Session, Writer
+>>>>>>> causal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +107,12 @@ class TorchRuntime(Runtime):
                 return network(**tensors)[0].float().numpy()
 
         return session
+
+    def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
+        """`AutoModelForCausalLM`, as `load` otherwise."""
+        from engine.runtimes.torch_writer import TorchWriter
+
+        return TorchWriter(folder, threads, full_precision=full_precision)
 
 
 def half_type() -> torch.dtype:
