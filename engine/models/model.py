@@ -91,6 +91,10 @@ def open_model(
     if broken:
         raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
     network.eval()
+    if auto_class.endswith("ForSequenceClassification") and network.config.pad_token_id is None:
+        # A decoder reads its answer off the last token that is no padding, so it must know which token pads.
+        end = network.config.eos_token_id
+        network.config.pad_token_id = end[0] if isinstance(end, list) else end or 0
     if labels:
         profile = profile.with_head(labels)
     return Model(network=network, profile=profile, family=_family_in(network, profile), folder=folder)
@@ -115,7 +119,7 @@ def open_kept(folder: Path) -> Model:
     import transformers
     from safetensors.torch import load_file
 
-    from engine.models.surgery import fit_attention, head_size, layers_of, linear_of
+    from engine.models.surgery import fit_attention, heads_left
 
     profile = read_profile(folder)
     weights = {name: value for path in weight_files(folder) for name, value in load_file(path).items()}
@@ -128,9 +132,10 @@ def open_kept(folder: Path) -> Model:
     network.load_state_dict(weights)
     network.eval()
     if uneven:
-        width = linear_of(layers_of(network, family)[0], family.query).out_features
-        heads = width // head_size(network, family)
-        profile = profile.model_copy(update={"heads": heads, "uneven": True, "loads_plainly": False})
+        heads = heads_left(network, family)
+        shared = heads * profile.head_groups // profile.heads
+        update = {"heads": heads, "kv_heads": shared, "uneven": True, "loads_plainly": False}
+        profile = profile.model_copy(update=update)
     return Model(network=network, profile=profile, family=family, folder=folder)
 
 
