@@ -56,7 +56,8 @@ def import_gguf(header: GgufHeader, cache: Path) -> tuple[Path, tuple[str, ...]]
 def _note(header: GgufHeader, size: int) -> str:
     """What was opened, on what grid its weights lie, and what sizes are counted from."""
     (most, share), *others = header.kinds().items()
-    rest = f" ({', '.join(f'{part:.0%} {kind}' for kind, part in others)} besides)" if others else ""
+    besides = ", ".join(f"{part:.0%} {kind}" for kind, part in others if part > VECTORS)
+    rest = f" ({besides} besides)" if besides else ""
     there = header.path.stat().st_size / 1e6
     told = f"{header.path.name} ({there:,.1f} MB): {share:.0%} of the weights are {most}{rest}."
     if most in PLAIN:
