@@ -18,15 +18,17 @@ from engine.artifact import check_hashes, read_certificate, size_of
 from engine.baseline import baseline_of
 from engine.context import Context
 from engine.data.reading import load
+from engine.data.source import inspect
 from engine.errors import Refused
 from engine.events import Emit
 from engine.measure.referee import Referee
 from engine.models.model import open_kept
-from engine.models.profile import RuntimeName, Storage
+from engine.models.profile import Profile, RuntimeName, Storage, read_profile
 from engine.recipe import recipe_from
 from engine.recording import disk_trouble
 from engine.run import Run
 from engine.runtimes import runtime_named, runtime_of
+from engine.tasks import task_named
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,27 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
     target = runtime_named(runtime)
     if problem := target.missing() or target.refusal(model.profile):
         raise Refused(problem)
-    data = load(recipe.source, model.profile.labels, recipe.seed)
+    task = task_named(inspect(recipe.source).task)
+    data = load(recipe.source, model.profile.labels, recipe.seed, task.budget(_original_profile(run).parameters))
     context = Context(
-        emit=emit, cancelled=cancelled, data=data, scratch=folder.parent, seed=recipe.seed, teacher=model.copy
+        emit=emit,
+        cancelled=cancelled,
+        data=data,
+        task=task,
+        scratch=folder.parent,
+        seed=recipe.seed,
+        teacher=model.copy,
     )
     with Referee(baseline_of(run, data), data, context.check) as referee:
         finishing.save(model, folder, context)
         found = finishing.judge(folder, model, context, referee, run.recipe, run.environment)
     plainly = runtime == "torch" and not model.profile.uneven
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
+
+
+def _original_profile(run: Run) -> Profile:
+    """The profile that decided how much data the run was judged by."""
+    return read_profile(baseline_of(run).folder)
 
 
 def _weights(run: Run) -> Path:

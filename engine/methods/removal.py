@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.models import importance, surgery
 from engine.models.model import Model
+from engine.tasks.base import TrainingBatch
 from engine.tasks.encoding import Encoder
-from engine.training import Batch, Budget, labels_loss, to_batch, train
+from engine.training import Budget, train
 
 if TYPE_CHECKING:
     import torch
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from engine.context import Context
     from engine.techniques.prune import Prune
 
+JUDGED_BATCHES = 16
 BatchT = TypeVar("BatchT")
-JUDGED_TEXTS = 512
-JUDGED_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,17 @@ class Judge(Generic[BatchT]):
 def prune(model: Model, technique: Prune, context: Context) -> Model:
     """The model without what matters least; its profile is the one the technique foretold."""
     left = technique.after(model.profile)
-    encoder = Encoder(model.folder)
+    encoder = context.task.encoder(model.folder)
     after_step: Callable[[], None] = lambda: None  # noqa: E731
     if technique.sparsity > 0:
         context.progress(0, 0, "finding out what matters least")
-        after_step = remove(model, technique, Judge(_judged(encoder, context), labels_loss, _real), context.note)
+        after_step = remove(model, technique, Judge(_judged(encoder, context), context.task.loss, _real), context.note)
     if technique.recovery_minutes > 0:
-        budget = Budget(technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate)
-        best = train(model.network, labels_loss, encoder, context, budget, after_step)
-        context.note(f"After recovery, {best:.1%} of validation answers are right.")
+        budget = Budget(
+            technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate, context.task.batch_size
+        )
+        best = train(model.network, context.task.loss, encoder, context, budget, after_step)
+        context.note(f"After recovery, on validation {context.task.nouns}: {best.in_words}.")
     return model.with_profile(left)
 
 
@@ -108,13 +110,15 @@ def _zero_weights(model: Model, technique: Prune, judge: Judge[BatchT]) -> Calla
     return zero
 
 
-def _real(batch: Batch) -> torch.Tensor:
+def _real(batch: TrainingBatch) -> torch.Tensor:
     return batch.inputs["attention_mask"]
 
 
-def _judged(encoder: Encoder, context: Context) -> Iterator[Batch]:
+def _judged(encoder: Encoder, context: Context) -> Iterator[TrainingBatch]:
     """Training batches to judge importance by, with progress."""
-    examples = context.data.train.first(JUDGED_TEXTS)
-    for number, piece in enumerate(examples.batches(JUDGED_BATCH)):
-        context.progress(number * JUDGED_BATCH, len(examples), "finding out what matters least")
-        yield to_batch(piece, encoder, 0.0)
+    # As many examples as fill the same number of steps, whatever a step of the task holds.
+    size = context.task.batch_size
+    examples = context.data.train.first(JUDGED_BATCHES * size)
+    for number, piece in enumerate(examples.batches(size)):
+        context.progress(number * size, len(examples), "finding out what matters least")
+        yield context.task.to_batch(piece, encoder, 0.0)

@@ -5,7 +5,7 @@ Data only: a new family is one more entry of `FAMILIES`. Knows no task and impor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.errors import Refused
@@ -66,6 +66,20 @@ class Family:
     """Ends of names of tensors in old checkpoints that are no parameters and are never saved again."""
     unsupported: tuple[str, ...] = ()
     """Settings that, switched on in config.json, make another architecture of it."""
+
+    @property
+    def bare(self) -> Family:
+        """The names in a network that is the body alone, without a head."""
+        prefix = f"{self.body}."
+        return replace(
+            self,
+            layers=self.layers.removeprefix(prefix),
+            word_embeddings=self.word_embeddings.removeprefix(prefix),
+            embeddings=tuple(name.removeprefix(prefix) for name in self.embeddings),
+            final_norm=self.final_norm and self.final_norm.removeprefix(prefix),
+            head=(),
+            output_head=None,
+        )
 
     @property
     def attention(self) -> tuple[str, ...]:

@@ -33,8 +33,12 @@ class Memory(Frozen):
 
 
 def loading_bytes(profile: Profile) -> int:
-    """Bytes to hold the model once, in 32 bits; a tied head is held once. Files are mapped, so they add nothing."""
-    return FULL_BYTES * profile.parameters
+    """Bytes at most while the model is read: once in 32 bits, a tied head once, and a 16-bit file beside it.
+
+    A file of 32 bits is mapped and is itself the copy; one of 16 bits is mapped until every number was widened.
+    """
+    file = profile.parameters * profile.storage.bits // 8 if profile.storage.bits < 32 else 0
+    return FULL_BYTES * profile.parameters + file
 
 
 def run_memory(
@@ -42,10 +46,10 @@ def run_memory(
 ) -> Memory:
     """The peak of a run that holds `copies` of the model and `fixed` bytes, with batches of `texts` × `tokens`.
 
-    Running a batch holds its logits, over the whole vocabulary for a language model, and its widest
-    activations; for a decoder also the cache of keys and values. Training holds the activations of every
-    layer (about 34 numbers for each of `hidden`, and the attention weights twice and a half:
-    arXiv:2205.05198, whose half-precision bytes count as numbers here halved), the logits' gradients too.
+    Running a batch holds its widest activations and its logits, over the whole vocabulary and for every token
+    for a language model; for a decoder also the cache of keys and values. Training holds what every layer
+    computed (sbh (34 + 5as/h) bytes at 2 bytes a number, arXiv:2205.05198: 17 numbers for each of `hidden`,
+    2.5 for each attention weight), and the logits with their softmax and gradient.
     """
     places = texts * tokens
     wide = 2 * profile.feed_forward_width + 4 * profile.hidden
@@ -58,11 +62,12 @@ def run_memory(
         cache = 2 * profile.layers * profile.head_groups * size if profile.kind == "decoder" else 0
         batch = places * (wide + logits + profile.heads * tokens + cache)
     held = copies + (TRAINING_COPIES if training else 0)
-    weights = loading_bytes(profile)
+    weights = FULL_BYTES * profile.parameters
+    loading = (copies - 1) * weights + loading_bytes(profile)
     return Memory(
         parameters=profile.parameters,
         weights=weights,
         batch=FULL_BYTES * batch,
         copies=held,
-        peak=held * weights + FULL_BYTES * batch + fixed,
+        peak=max(loading, held * weights + FULL_BYTES * batch) + fixed,
     )

@@ -18,7 +18,8 @@ SCALE_BYTES = 4
 class Part(Frozen):
     """Parameters of one part: in matrices (which quantize), their rows (one scale each), and in vectors.
 
-    A row is one output of a matrix, whichever way it is stored. `inner_rows` and `inner_vectors` are those
+    A row is one output of a matrix, whichever way it is stored; `tensors` counts both kinds, `matrix_tensors`
+    the first. `inner_rows` and `inner_vectors` are those
     of `rows` and `vectors` that belong to neurons or heads, and leave with them.
     """
 
@@ -26,6 +27,7 @@ class Part(Frozen):
     rows: int = 0
     vectors: int = 0
     tensors: int = 0
+    matrix_tensors: int = 0
     inner_rows: int = 0
     inner_vectors: int = 0
 
@@ -42,6 +44,7 @@ class Part(Frozen):
             rows=self.rows - self.inner_rows + inner_rows,
             vectors=self.vectors - self.inner_vectors + inner_vectors,
             tensors=self.tensors,
+            matrix_tensors=self.matrix_tensors,
             inner_rows=inner_rows,
             inner_vectors=inner_vectors,
         )
@@ -115,7 +118,7 @@ def _counted(name: str, tensor: Tensor, family: Family) -> Part:
         return Part(vectors=tensor.count, tensors=1, inner_vectors=tensor.count if inner else 0)
     transposed = family.transposed and within in (*family.attention, *family.feed_forward)
     rows = tensor.shape[-1] if transposed else tensor.shape[0]
-    return Part(matrices=tensor.count, rows=rows, tensors=1, inner_rows=rows if inner else 0)
+    return Part(matrices=tensor.count, rows=rows, tensors=1, matrix_tensors=1, inner_rows=rows if inner else 0)
 
 
 def _sum(parts: Iterable[Part]) -> Part:

@@ -38,7 +38,15 @@ class Storage(Frozen):
     """How a folder is written: for which runtime and with how many bits a weight."""
 
     runtime: RuntimeName = "torch"
-    bits: Literal[32, 16, 8] = 32
+    bits: Literal[32, 16, 8, 4] = 32
+    group_size: int = 0
+    """Neighbours in a row that share a scale, for 4 bits."""
+    method: str = ""
+    """How 4 bits were found, for instance "awq"."""
+    kept: float = 0.0
+    """Share of the layers that stay at 8 bits where the others have 4."""
+    protected: tuple[str, ...] = ()
+    """Names of those layers, once the model was asked which they are."""
 
 
 class Profile(Frozen):
@@ -129,9 +137,9 @@ class Profile(Frozen):
         """
         outputs = max(2, len(labels))
         rows = outputs if self.kind == "decoder" else self.hidden + outputs
-        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1)
+        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1, matrix_tensors=1)
         if self.kind == "encoder":
-            head = head.model_copy(update={"vectors": rows, "tensors": 4})
+            head = head.model_copy(update={"vectors": rows, "tensors": 4, "matrix_tensors": 2})
         changed = {"head": head, "labels": labels, "has_head": True, "writes": False, "tied": False}
         return self.model_copy(update=changed)
 

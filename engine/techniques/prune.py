@@ -180,10 +180,11 @@ class Prune(Technique):
 
 
 def _heads_line(before: Profile, left: Profile) -> str:
-    gone = before.heads - left.heads
+    gone, groups = before.heads - left.heads, before.head_groups
+    if not gone and groups < before.heads:
+        return f"No head leaves: they share keys and values in {groups} groups, which can only leave whole."
     text = f"{gone} of {before.heads} heads leave in every layer"
-    if before.head_groups < before.heads:
-        groups = before.head_groups - left.head_groups
-        text += f", as {groups} of {before.head_groups} groups that share keys and values"
+    if groups < before.heads:
+        text += f", as {groups - left.head_groups} of {groups} groups that share keys and values"
     elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
     return text + "." + ("" if left.loads_plainly else elsewhere)

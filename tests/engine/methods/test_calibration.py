@@ -1,0 +1,104 @@
+"""What reaches each layer: sums against the inputs themselves; padding never counts; later blocks see the change."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import Cancelled
+from engine.methods.calibration import blocks_of, input_grams, input_squares
+from engine.methods.weights import bias_of, is_transposed, relative_error, replace_module, weight_of
+
+MASK = torch.ones(4, 9, dtype=torch.int64)
+MASK[1, 5:] = 0
+MASK[3, 2:] = 0
+
+
+def test_sums_are_over_the_real_tokens_that_reach_the_layer(kind, tiny):
+    network = tiny.network_of(kind, 3)
+    layers = tiny.layers_in(network, tiny.inside[kind])
+    seen: dict[str, list[torch.Tensor]] = {name: [] for name, _ in layers}
+    for name, module in layers:
+        module.register_forward_pre_hook(lambda _, inputs, name=name: seen[name].append(inputs[0][MASK.bool()]))
+    with torch.no_grad():
+        for batch in tiny.batches(mask=MASK):
+            network(**batch)
+    inputs = {name: torch.cat(found) for name, found in seen.items()}
+    network.train()
+    grams, squares = (
+        input_grams(network, layers, tiny.batches(mask=MASK)),
+        input_squares(network, layers, tiny.batches(mask=MASK)),
+    )
+    assert network.training
+    assert list(grams) == [name for name, _ in layers]
+    for name, x in inputs.items():
+        torch.testing.assert_close(grams[name], x.T @ x, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(squares[name], (x * x).sum(0), rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_are_the_transformer_layers(kind, tiny):
+    layers = tiny.layers_in(tiny.network_of(kind, 3), tiny.inside[kind])
+    blocks = blocks_of(layers)
+    assert len(blocks) == 3
+    assert [pair for block in blocks for pair in block] == layers
+
+
+def test_layers_without_a_number_stand_alone_and_deeper_numbers_do_not_split():
+    layers = [("pooler", nn.Identity()), ("layers.10.experts.0.up", nn.Identity()), ("layers.10.q", nn.Identity())]
+    assert [[name for name, _ in block] for block in blocks_of(layers)] == [
+        ["pooler"],
+        ["layers.10.experts.0.up", "layers.10.q"],
+    ]
+
+
+def test_the_rest_of_the_network_does_not_run(tiny):
+    network = tiny.network_of("bert", 3)
+    ran = []
+    network.encoder.layer[1].register_forward_hook(lambda *_: ran.append(1))
+    input_squares(network, tiny.layers_in(network, "encoder.layer.0."), tiny.batches(mask=MASK))
+    assert not ran
+    assert not any(module._forward_pre_hooks for module in network.modules())
+
+
+def test_a_layer_that_is_never_reached_is_left_out(tiny):
+    network = tiny.network_of("bert", 3)
+    network.unused = nn.Linear(4, 4)
+    layers = [("unused", network.unused), *tiny.layers_in(network, "encoder.layer.2.")]
+    assert "unused" not in input_grams(network, layers, tiny.batches(mask=MASK))
+
+
+def test_it_can_be_cancelled_and_leaves_no_hook(tiny):
+    network = tiny.network_of("bert", 3).train()
+
+    def cancel() -> None:
+        raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        input_grams(network, tiny.layers_in(network, "encoder.layer."), tiny.batches(mask=MASK), cancel)
+    assert network.training
+    assert not any(module._forward_pre_hooks for module in network.modules())
+
+
+def test_both_layouts_are_seen_as_out_by_in_and_written_through(tiny):
+    gpt2 = tiny.network_of("gpt2")
+    layer = gpt2.transformer.h[0].mlp.c_fc
+    assert is_transposed(layer)
+    assert weight_of(layer).shape == (64, 16)
+    weight_of(layer)[3, 5] = 7.0
+    assert layer.weight[5, 3] == 7.0
+    linear = nn.Linear(3, 2, bias=False)
+    assert weight_of(linear).shape == (2, 3)
+    assert bias_of(linear) is None
+    assert bias_of(layer).shape == (64,)
+
+
+def test_a_module_can_be_replaced_by_name(tiny):
+    network = tiny.network_of("bert", 3)
+    replace_module(network, "encoder.layer.1.output.dense", nn.Identity())
+    assert isinstance(network.encoder.layer[1].output.dense, nn.Identity)
+
+
+def test_relative_error_is_that_of_the_outputs():
+    torch.manual_seed(0)
+    weight, changed, x = torch.randn(3, 4), torch.randn(3, 4), torch.randn(4, 9)
+    wanted = ((weight - changed) @ x).norm() / (weight @ x).norm()
+    assert relative_error(weight, changed, x @ x.T) == pytest.approx(float(wanted), rel=1e-5)
