@@ -186,5 +186,9 @@ def _heads_line(before: Profile, left: Profile) -> str:
     text = f"{gone} of {before.heads} heads leave in every layer"
     if groups < before.heads:
         text += f", as {groups - left.head_groups} of {groups} groups that share keys and values"
-    elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
-    return text + "." + ("" if left.loads_plainly else elsewhere)
+    if left.loads_plainly:
+        return text + "."
+    text += ". Loads through ONNX or OpenVINO, not with plain from_pretrained"
+    if family_of(before.model_type).head_size_in_config:
+        text += f": {before.family}'s config takes only a number of heads that divides {before.hidden:,}"
+    return text + "."
