@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from pathlib import Path
 
-from engine.runtimes.base import Batch, Runtime, Session
-=======
 from engine.runtimes.base import Batch, Runtime, Session, Writer
->>>>>>> causal
 from engine.runtimes.onnx_runtime import OnnxRuntime
 from engine.runtimes.openvino_runtime import OpenVinoRuntime
 from engine.runtimes.torch_runtime import TorchRuntime
 
 RUNTIMES: tuple[Runtime, ...] = (TorchRuntime(), OnnxRuntime(), OpenVinoRuntime())
 
-<<<<<<< HEAD
-__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "runtime_named", "runtime_of"]
-=======
-__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "Writer", "runtime_named"]
->>>>>>> causal
+__all__ = ["RUNTIMES", "Batch", "Runtime", "Session", "Writer", "runtime_named", "runtime_of"]
 
 
 def runtime_named(name: str) -> Runtime:

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
-<<<<<<< HEAD
 from engine.models.headers import WEIGHTS, holds_weights
 from engine.models.profile import Profile, RuntimeName, read_config
-from engine.runtimes.base import Batch, Runtime, Session
-=======
-from engine.models.profile import Profile, RuntimeName
 from engine.runtimes.base import Batch, Runtime, Session, Writer
->>>>>>> causal
 
 if TYPE_CHECKING:
     import numpy as np
