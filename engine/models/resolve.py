@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.files import home
+from engine.models.companions import companion_files
 from engine.models.copies import Mend, mended
 from engine.models.families import family_of
 from engine.models.gguf_config import model_type_of
@@ -30,7 +31,6 @@ from engine.models.profile import Profile, read_config, read_profile
 from engine.models.soundness import check_links, check_weights
 from engine.models.starter import StarterError, materialize
 from engine.models.tokenizer_files import (
-    ALL_TOKENIZER_FILES,
     check_tokenizer,
     has_fast_tokenizer,
     make_fast_tokenizer,
@@ -163,7 +163,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
         notes.append("The tokenizer was of an older form; a copy as tokenizer.json is used.")
     if not mends:
         return folder
-    small = [folder / file for file in ("config.json", *ALL_TOKENIZER_FILES)]
+    small = [folder / file for file in ("config.json", "added_tokens.json", *companion_files(folder))]
     index = folder / INDEX
     keep = [path for path in (*small, *weights, index) if path.is_file()]
     code = sorted(folder.glob("*.py")) if trust else []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.models.profile import TOKENIZER_FILES
+from engine.models.companions import TOKENIZER_FILES
 
 ALL_TOKENIZER_FILES = (*TOKENIZER_FILES, "added_tokens.json")
 FAST = "tokenizer.json"
