@@ -17,10 +17,11 @@ TOKENIZER_FILES = (
     "merges.txt",
     "special_tokens_map.json",
     "sentencepiece.bpe.model",
+    "tokenizer.model",
     "chat_template.jinja",
 )
 """Files of a tokenizer, beside the weights."""
-OLDER_FORMS = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model")
+OLDER_FORMS = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "tokenizer.model")
 """Those of them that only repeat what tokenizer.json holds."""
 MODULES = "modules.json"
 SETTINGS = ("generation_config.json", MODULES, "config_sentence_transformers.json", "sentence_bert_config.json")

@@ -73,10 +73,12 @@ def resolve(name: str, *, trust_remote_code: str | None = None, cache: Path | No
 
 def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     notes: list[str] = []
+    unpacked = False
     if name.startswith(STARTER):
         folder = _starter(name.removeprefix(STARTER), cache)
     elif (local := _local(name)) is not None:
         folder = _unpacked(local, cache, notes)
+        unpacked = folder != local
     else:
         check = partial(_check_code, name=name, trust=trust)
         folder, cached = hub_folder(name, code=trust, check=check)
@@ -87,7 +89,7 @@ def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     profile = read_profile(folder)
     check_weights(folder, config, family_of(profile.model_type), profile)
     check_tokenizer(folder, profile.vocabulary)
-    if folder.parent != cache and (note := grid_note(folder)):  # what lies in the cache was told of when it was made
+    if not unpacked and (note := grid_note(folder)):  # a GGUF file says itself on what grid it lies
         notes.append(note)
     return ResolvedModel(name, folder, profile, tuple(notes), trust)
 

@@ -10,7 +10,7 @@ from engine.models.companions import TOKENIZER_FILES
 
 ALL_TOKENIZER_FILES = (*TOKENIZER_FILES, "added_tokens.json")
 FAST = "tokenizer.json"
-VOCABULARIES = (FAST, "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
+VOCABULARIES = (FAST, "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "tokenizer.model")
 """Files of which one must be there; all but the first are older forms."""
 
 

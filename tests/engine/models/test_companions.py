@@ -133,3 +133,11 @@ def test_a_decoder_needs_no_unknown_and_no_padding_token(tiny_models, tmp_path: 
     assert "[UNK]" not in (folder / "tokenizer.json").read_text(encoding="utf-8")
     found = resolve(str(folder), cache=tmp_path / "cache")
     assert (found.folder, found.notes) == (folder, ())
+
+
+def test_a_sentencepiece_file_that_is_none_is_refused_in_a_sentence(tiny_models, tmp_path: Path):
+    folder = tiny_models.build_decoder(tmp_path / "tiny", "llama")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(b"no protobuf")
+    with pytest.raises(Refused, match=r"could not be converted to tokenizer\.json"):
+        resolve(str(folder), cache=tmp_path / "cache")

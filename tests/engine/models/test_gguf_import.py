@@ -228,6 +228,22 @@ def test_a_file_is_a_model(tiny, write_gguf, tmp_path: Path, family: str):
     assert resolve(str(tmp_path / "my model.gguf"), cache=tmp_path / "cache") == found
 
 
+def test_what_was_packed_once_and_is_plain_now_is_told(tiny, write_gguf, tmp_path: Path):
+    """As when someone unpacked a 4-bit file to 16 bits and passed it on."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = tiny("llama")
+    meant = write_gguf(folder, tmp_path / "packed.gguf", "Q4_0")
+    kept = {name: torch.from_numpy(value) for name, value in meant.items()}
+    assert kept.keys() == load_file(folder / "model.safetensors").keys()
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    write_gguf(folder, tmp_path / "plain.gguf", "F16")
+    (note,) = resolve(str(tmp_path / "plain.gguf"), cache=tmp_path / "cache").notes
+    assert "are F16" in note
+    assert "4-bit grid (groups of 32" in note
+
+
 def test_a_folder_with_one_file_is_a_model_and_with_two_is_none(tiny, write_gguf, tmp_path: Path):
     place = tmp_path / "place"
     place.mkdir()

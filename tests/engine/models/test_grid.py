@@ -21,7 +21,7 @@ def on_grid(values: np.ndarray, bits: int, group: int) -> np.ndarray:
     """Each group rounded to 2**bits steps between its least and its greatest number."""
     cut = values.reshape(-1, group)
     low, high = cut.min(axis=1, keepdims=True), cut.max(axis=1, keepdims=True)
-    step = (high - low) / (2**bits - 1)
+    step = np.maximum(high - low, 1e-9) / (2**bits - 1)
     return (low + np.round((cut - low) / step) * step).reshape(values.shape).astype(np.float32)
 
 
@@ -107,3 +107,21 @@ def test_hardly_anything_is_read_of_a_huge_file(tmp_path: Path):
     start = time.process_time()
     assert grid_note(tmp_path) == ""
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_a_folder_says_so_when_it_is_opened(tiny_model, tmp_path: Path, pickled: bool):
+    import torch
+    from safetensors.numpy import load_file, save_file
+
+    from engine.models.resolve import resolve
+
+    folder = tiny_model("bert")
+    path = folder / "model.safetensors"
+    packed = {n: on_grid(v, 4, 32) if v.ndim == 2 and v.shape[1] % 32 == 0 else v for n, v in load_file(path).items()}
+    save_file(packed, path, metadata={"format": "pt"})
+    if pickled:
+        path.unlink()
+        torch.save({name: torch.from_numpy(value) for name, value in packed.items()}, folder / "pytorch_model.bin")
+    *_, note = resolve(str(folder), cache=tmp_path / "cache").notes
+    assert "4-bit grid (groups of 32" in note
