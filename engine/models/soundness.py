@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
+from engine.models.companions import companion_files
 from engine.models.families import Family
 from engine.models.headers import Tensor
 from engine.models.parts import read_parameters, with_body
@@ -23,9 +24,9 @@ def check_links(folder: Path) -> None:
     another file along. The Hub's cache links to its own blobs; weights are checked by their format.
     """
     home = folder.parent.parent if folder.parent.name == "snapshots" else folder
-    for name in ("config.json", *ALL_TOKENIZER_FILES):
+    for name in ("config.json", *ALL_TOKENIZER_FILES, *companion_files(folder)):
         path = folder / name
-        if path.is_symlink() and not path.resolve().is_relative_to(home.resolve()):
+        if not path.resolve().is_relative_to(home.resolve()):
             raise Refused(f"{path} is a link to a file outside its folder. Put the file itself in its place.")
 
 
