@@ -29,7 +29,7 @@ run: setup
 	fi
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadscope
 
 bench: setup
 	$(BIN)/python tests/benchmarks/bench.py

@@ -59,3 +59,8 @@ def check_hashes(folder: Path, hashes: dict[str, str]) -> None:
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
     return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def answers_file(run_folder: Path) -> Path:
+    """Where a run keeps what its model answered to the test data [rows, figures]."""
+    return run_folder / "answers.npy"

@@ -24,7 +24,7 @@ from engine.runtimes import runtime_named
 from engine.store import BUILDING, home
 
 DATA = "data.sha256"
-FORMAT = "2"
+FORMAT = "3"
 """Part of the key: raise it when what is measured changes its meaning."""
 
 
@@ -48,8 +48,9 @@ def baseline_key(folder: Path, data: Splits, preparation: str) -> str:
 
 
 def judged_by(data: Splits) -> str:
-    """A hash over what quality is read off: labels, validation and test."""
-    read = [data.label_names, *((part.texts, part.labels) for part in (data.validation, data.test))]
+    """A hash over what quality is read off: task, labels, validation and test."""
+    parts = (data.validation, data.test)
+    read = [data.task, data.label_names, *((part.texts, part.labels, part.corpus) for part in parts)]
     return sha256(json.dumps(read).encode()).hexdigest()
 
 
@@ -74,7 +75,7 @@ def make_baseline(key: str, model: Model, data: Splits, check: Callable[[], None
     try:
         say(0, 0, "saving the original")
         runtime_named("torch").save(model, building / "model", [], lambda message: say(0, 0, message))
-        measurement, validation, test = measure_original(building / "model", data, check, say)
+        measurement, validation, test = measure_original(building / "model", data, check, say, keep=building)
         np.save(building / "validation.npy", validation)
         np.save(building / "test.npy", test)
         (building / DATA).write_text(judged_by(data), encoding="utf-8")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.data.splits import Splits
     from engine.models.model import Model
     from engine.run import Comparison, Measurement
+    from engine.tasks.base import Task
 
 
 def _no_trial(folder: Path, precision: str) -> tuple[Measurement, Comparison]:
@@ -31,6 +32,7 @@ class Context:
     emit: Emit
     cancelled: Callable[[], bool]
     data: Splits
+    task: Task
     scratch: Path
     seed: int
     teacher: Callable[[], Model]

@@ -91,7 +91,16 @@ class Reply(Frozen):
     refused: str = ""
 
 
-Event = StepStarted | Progress | CurvePoint | Measured | Note | RunFinished | Reply
+class Piece(Frozen):
+    """A piece of what a model writes while "try" is answered, before the reply; `side` is "original" or "optimized"."""
+
+    kind: Literal["piece"] = "piece"
+    id: int
+    side: str
+    text: str
+
+
+Event = StepStarted | Progress | CurvePoint | Measured | Note | RunFinished | Reply | Piece
 Emit = Callable[[Event], None]
 
 # Built when the first event is read: the window is on the screen by then.

@@ -18,15 +18,17 @@ from engine.artifact import check_hashes, read_certificate, size_of
 from engine.baseline import baseline_of
 from engine.context import Context
 from engine.data.reading import load
+from engine.data.source import inspect
 from engine.errors import Refused
 from engine.events import Emit
 from engine.measure.referee import Referee
 from engine.models.model import open_kept
-from engine.models.profile import RuntimeName, Storage
+from engine.models.profile import Profile, RuntimeName, Storage, read_profile
 from engine.recipe import recipe_from
 from engine.recording import disk_trouble
 from engine.run import Run
-from engine.runtimes import RUNTIMES, runtime_named
+from engine.runtimes import runtime_named, runtime_of
+from engine.tasks import task_named
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def export(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: 
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             made = Path(scratch) / "model"
-            if runtime == _runtime_of(run.model_path):
+            held = runtime_of(run.model_path)
+            if held is not None and runtime == held.name:
                 found = _copy(run, made, certificate.sha256, runtime)
             else:
                 found = _convert(run, runtime, made, emit, cancelled)
@@ -84,9 +87,16 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
     target = runtime_named(runtime)
     if problem := target.missing() or target.refusal(model.profile):
         raise Refused(problem)
-    data = load(recipe.source, model.profile.labels, recipe.seed)
+    task = task_named(inspect(recipe.source).task)
+    data = load(recipe.source, model.profile.labels, recipe.seed, task.budget(_original_profile(run).parameters))
     context = Context(
-        emit=emit, cancelled=cancelled, data=data, scratch=folder.parent, seed=recipe.seed, teacher=model.copy
+        emit=emit,
+        cancelled=cancelled,
+        data=data,
+        task=task,
+        scratch=folder.parent,
+        seed=recipe.seed,
+        teacher=model.copy,
     )
     with Referee(baseline_of(run, data), data, context.check) as referee:
         finishing.save(model, folder, context)
@@ -95,8 +105,9 @@ def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
 
 
-def _runtime_of(folder: Path) -> str:
-    return next((runtime.name for runtime in RUNTIMES if (folder / runtime.marker).is_file()), "")
+def _original_profile(run: Run) -> Profile:
+    """The profile that decided how much data the run was judged by."""
+    return read_profile(baseline_of(run).folder)
 
 
 def _weights(run: Run) -> Path:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.artifact import check_hashes, copy_tokenizer, hashes_of, write_certificate
+from engine.artifact import answers_file, check_hashes, copy_tokenizer, hashes_of, write_certificate
+from engine.checking import lost_in_words
 from engine.context import Context
 from engine.errors import Refused
 from engine.files import sha256_of
 from engine.measure.referee import Baseline, Judgement, Referee
+from engine.models.headers import WEIGHTS
 from engine.models.model import Model
 from engine.recipe import Limits
 from engine.run import Certificate, Status
 from engine.runtimes import runtime_named
-from engine.tasks.encoding import Encoder
-from engine.training import logits_of
+from engine.tasks.base import Task
 
-CALIBRATION_TEXTS = 256
-PARITY = {32: 0.01, 16: 0.2, 8: 0.6}
-"""Largest relative error of outputs that is rounding, by bits; seen: 1e-6, 2 % and 8 to 17 %."""
-PARITY_TEXTS = 64
-WEIGHTS = "model.safetensors"
+CALIBRATION_EXAMPLES = 256
+PARITY_EXAMPLES = 64
 
 
 def save(model: Model, target: Path, context: Context) -> Path:
@@ -37,9 +36,8 @@ def save(model: Model, target: Path, context: Context) -> Path:
         shutil.move(model.saved, target)
         return target
     target.mkdir()
-    encoder = Encoder(model.folder)
-    texts = context.data.train.first(CALIBRATION_TEXTS).texts
-    batches = [encoder.batch([text]) for text in texts]
+    examples = context.data.train.first(CALIBRATION_EXAMPLES)
+    batches = context.task.calibration(examples, context.task.encoder(model.folder))
     runtime = runtime_named(model.storage.runtime)
     runtime.save(model, target, batches, lambda message: context.progress(0, 0, message))
     return target
@@ -57,7 +55,8 @@ def keep_weights(model: Model, folder: Path, original: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().contiguous().clone() for name, value in model.network.state_dict().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    if sha256_of(folder / WEIGHTS) == sha256_of(original / WEIGHTS):
+    whole = (original / WEIGHTS).is_file()  # else transformers wrote it in shards, being very large
+    if whole and sha256_of(folder / WEIGHTS) == sha256_of(original / WEIGHTS):
         (folder / WEIGHTS).unlink()
         _link(original / WEIGHTS, folder / WEIGHTS)
     model.network.config.save_pretrained(folder)
@@ -81,25 +80,26 @@ def judge(
     hashes = hashes_of(folder)
     judgement = referee.judge(folder, f"{model.storage.bits} bits", context.progress)
     check_hashes(folder, hashes)
-    check_parity(model, judgement.logits, context)
+    check_parity(model, judgement.answers, context)
     certify(folder, judgement, referee.baseline, hashes, recipe, environment)
     return judgement
 
 
-def check_parity(model: Model, logits: np.ndarray, context: Context) -> None:
-    """Raise `Refused` where the folder's `logits` [texts, labels] are not those of the network it was written from.
+def check_parity(model: Model, answers: np.ndarray, context: Context) -> None:
+    """Raise `Refused` where a folder's `answers` [rows, figures] are not those of the network it was written from.
 
-    The relative error ‖given − wanted‖ / ‖wanted − mean‖ is held to what the bits allow, so a wrong
-    translation is not taken for a loss of quality.
+    The task's disparity is held to what the bits allow, so a wrong translation is not taken for a
+    loss of quality.
     """
-    texts = context.data.test.first(PARITY_TEXTS).texts
-    wanted = logits_of(model.network, Encoder(model.folder), texts, context.check)
-    spread = np.linalg.norm(wanted - wanted.mean(axis=0))
-    error = float(np.linalg.norm(logits[: len(texts)] - wanted) / max(spread, 1e-9))
-    if error > PARITY[model.storage.bits]:
+    task = context.task
+    examples = replace(context.data.test.first(PARITY_EXAMPLES), corpus=())
+    wanted = task.in_memory(model.network, model.folder, context.check).answers(examples, lambda _: context.check())
+    disparity = task.disparity(wanted[: len(examples)], answers[: len(examples)])
+    if disparity > task.parity[model.storage.bits]:
         raise Refused(
-            f"The saved folder does not answer as the model it was written from (its outputs differ by {error:.0%}). "
-            "It is not offered as a result. Choose another runtime or more bits."
+            f"The saved folder does not answer as the model it was written from (they differ by {disparity:.2f}, where "
+            f"{task.parity[model.storage.bits]:g} is rounding). It is not offered as a result. "
+            "Choose another runtime or more bits."
         )
 
 
@@ -123,19 +123,24 @@ def certify(
     write_certificate(folder, certificate)
 
 
+def keep_answers(folder: Path, answers: np.ndarray) -> None:
+    """Keep a model's vectors in the run's folder, so that "Try it" need not make them again."""
+    np.save(answers_file(folder), answers.astype(np.float32))
+
+
 def write_changed(path: Path, changed: list[dict[str, Any]]) -> None:
     """The changed answers, worst first, one JSON object a line."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in changed)
 
 
-def within(limits: Limits, judgement: Judgement) -> tuple[Status, str]:
+def within(limits: Limits, judgement: Judgement, task: Task) -> tuple[Status, str]:
     """FINISHED, or which limit the measured folder breaks, in a sentence."""
     floor, found = limits.max_quality_loss, judgement.comparison.quality
     if floor is not None and found and -100 * found.value > floor:
         return Status.FLOOR_BROKEN, (
-            f"The quality floor was broken when the finished folder was measured: {-100 * found.value:.2f} points lost "
-            f"on test texts, more than the {floor:g} allowed. The folder is kept, but it is not a result."
+            f"The quality floor was broken when the finished folder was measured: {lost_in_words(found, task, 2)} "
+            f"on test {task.nouns}, more than the {floor:g} allowed. The folder is kept, but it is not a result."
         )
     size = judgement.measurement.size_bytes or 0
     if limits.max_size_mb is not None and size > limits.max_size_mb * 1e6:

@@ -8,6 +8,7 @@ from engine.device import free_disk, free_memory
 from engine.models.profile import Profile
 from engine.recipe import Recipe
 from engine.store import home
+from engine.tasks.base import Task
 from engine.technique import Frozen
 from engine.techniques import estimates
 from engine.techniques.distill import Distill
@@ -29,7 +30,7 @@ class Preflight(Frozen):
     problems: tuple[str, ...] = ()
 
 
-def preflight(recipe: Recipe, profile: Profile, out: Path | None = None) -> Preflight:
+def preflight(recipe: Recipe, profile: Profile, task: Task, out: Path | None = None) -> Preflight:
     """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too)."""
     weights = 4 * profile.parameters
     minutes = [_minutes(step) for step in recipe.steps]
@@ -46,7 +47,7 @@ def preflight(recipe: Recipe, profile: Profile, out: Path | None = None) -> Pref
         seconds=seconds,
         memory_bytes=memory,
         disk_bytes=disk,
-        problems=(*_lacking(profile, memory, disk, (home(), out or home())), *_problems(recipe, profile)),
+        problems=(*_lacking(profile, memory, disk, (home(), out or home())), *_problems(recipe, profile, task)),
     )
 
 
@@ -74,16 +75,17 @@ def _lacking(profile: Profile, memory: int, disk: int, places: tuple[Path, Path]
     return problems
 
 
-def _problems(recipe: Recipe, profile: Profile) -> list[str]:
-    """What in the recipe does not fit the model."""
-    problems = []
-    if not profile.has_head and not any(isinstance(step, TrainHead) for step in recipe.steps):
-        problems.append(
-            "This model cannot classify yet: it has no classification head. Add the step train_head, which teaches it "
-            "your labels from your training texts; what it learns then counts as the original."
-        )
+def _problems(recipe: Recipe, profile: Profile, task: Task) -> list[str]:
+    """What in the recipe does not fit the model or the task."""
     left = profile
     for step in recipe.steps:
+        left = step.after(left) if step.prepares else left
+    refused = task.refusal(left)
+    problems = [refused] if refused else []
+    left = profile
+    for step in recipe.steps:
+        if step.tasks and task.name not in step.tasks:
+            problems.append(f"{step.title} is not for {task.technical}. Take that step out.")
         if refusal := step.refusal(left):
             problems.append(f"{step.title}: {refusal}")
         left = step.after(left)

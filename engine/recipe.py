@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, SerializeAsAny, ValidationError, field_serializer, field_validator, model_validator
@@ -41,11 +41,20 @@ WORDS = {
 
 
 class DataSource(Frozen):
-    """Where data comes from; `text` and `label` name the columns, or are found when left out."""
+    """Where data comes from. What is left out is found: the columns, and what such data are for (`task`).
+
+    `text` and `label` are the columns for classification; `text`, `other` and (for scored pairs)
+    `score` those for sentence similarity, where `corpus` may name a file of what is searched, with
+    columns id and text; `text` alone is running text, as is a .txt file.
+    """
 
     path: str = Field(min_length=1)
     text: str | None = None
     label: str | None = None
+    other: str | None = None
+    score: str | None = None
+    corpus: str | None = None
+    task: Literal["classification", "language modelling", "sentence similarity"] | None = None
 
 
 class Limits(Frozen):

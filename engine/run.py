@@ -4,8 +4,9 @@
      "verified": true, "baseline": {...}, "optimized": {...}, "comparison": {...},
      "steps": [...], "folder": "...", "model_folder": "model", "started": 1e9, "seconds": 41.2}
 
-Units: bytes, milliseconds, texts per second, shares between 0 and 1. A quality difference is
-optimized minus original, in the metric's own unit (0.002 is 0.2 points of accuracy).
+Units: bytes, milliseconds, texts (or tokens) per second, shares between 0 and 1. A quality difference
+is optimized minus original, in the metric's own unit (0.002 is 0.2 points of accuracy); for perplexity
+it is the share by which it fell (-0.01 is one percent worse). Positive is always better.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from engine.files import write_text_atomically
 from engine.technique import Frozen
+
+RAW_METRICS = ("perplexity", "KL divergence", "loss")
+"""Metrics that are no share of answers: written as they are, not in percent. Lower is better."""
 
 
 class Status(StrEnum):
@@ -39,9 +45,19 @@ class Quality(Frozen):
     high: float
     count: int
 
+    @property
+    def in_words(self) -> str:
+        """The metric and its value: "accuracy 91.2 %", "perplexity 31.40"."""
+        return f"{self.metric} {self.written}"
+
+    @property
+    def written(self) -> str:
+        """The value alone: a share in percent, anything else as it is."""
+        return f"{self.value:.2f}" if self.metric in RAW_METRICS else f"{self.value:.1%}".replace("%", " %")
+
 
 class Latency(Frozen):
-    """Time to answer one text (batch 1), tokenizing included, in milliseconds."""
+    """Time of one text (batch 1), tokenizing included; for language models, of one token written. Milliseconds."""
 
     median_ms: float
     p95_ms: float
@@ -49,13 +65,42 @@ class Latency(Frozen):
 
 
 class Throughput(Frozen):
-    """Texts answered in a second in batches of `batch`, padded to the longest of each; 95 % interval."""
+    """Texts answered in a second in batches of `batch`, padded to the longest of each; 95 % interval.
+
+    For language models: tokens of a prompt of `batch` tokens read in a second.
+    """
 
     batch: int
     per_second: float
     low: float
     high: float
     repeats: int
+
+
+class Speed(Frozen):
+    """How fast one kind of work is done: units ("texts", "tokens") a second, and milliseconds a unit."""
+
+    name: str
+    unit: str
+    per_second: float
+    low: float
+    high: float
+    median_ms: float
+    p95_ms: float
+    repeats: int
+
+
+class Written(Frozen):
+    """What a language model wrote after a few prompts: shares between 0 and 1.
+
+    `distinct` are the shares of different 1-, 2- and 3-grams; `repeated` is the share of tokens that
+    only repeat the span just before them.
+    """
+
+    distinct: tuple[float, float, float]
+    repeated: float
+    samples: tuple[str, ...]
+    tokens: int
 
 
 class Memory(Frozen):
@@ -76,6 +121,12 @@ class Measurement(Frozen):
     throughput: Throughput | None = None
     memory: Memory | None = None
     threads: int = 0
+    task: str = "classification"
+    qualities: tuple[Quality, ...] = ()
+    """All metrics, `quality` first."""
+    speeds: tuple[Speed, ...] = ()
+    """All kinds of work; `latency` and `throughput` are the first two."""
+    written: Written | None = None
     busy: float = 0.0
     """Share of the processor that other programs used just before timing; above 0.25 speeds are rough."""
 
@@ -104,6 +155,11 @@ class Comparison(Frozen):
     latency: Ratio | None = None
     throughput: Ratio | None = None
     quality: Difference | None = None
+    qualities: dict[str, Difference] = Field(default_factory=dict)
+    """Metric → difference, for all metrics that can be paired."""
+    speeds: dict[str, Ratio] = Field(default_factory=dict)
+    collapse: str = ""
+    """A sentence where what the model writes has fallen into a loop."""
     same_answers: int = 0
     answers: int = 0
     verdict: str = ""

@@ -27,6 +27,7 @@ from engine.baseline import baseline_key, find_baseline, make_baseline
 from engine.checking import floor_broken, quick_check
 from engine.context import Context
 from engine.data.reading import load
+from engine.data.source import inspect
 from engine.data.splits import Splits
 from engine.errors import Cancelled, Refused
 from engine.events import Emit, Measured, Note, RunFinished, StepStarted, Subject
@@ -37,7 +38,8 @@ from engine.preflight import preflight
 from engine.recipe import Recipe
 from engine.recording import closed, new_record, recorded, surprise
 from engine.run import Comparison, Measurement, Run, Status, StepRecord
-from engine.tasks.classification import TITLE
+from engine.tasks import task_named
+from engine.tasks.base import Task
 from engine.technique import Technique
 
 LOG = logging.getLogger(__name__)
@@ -94,14 +96,14 @@ class _Job:
         self._say_step(0, "original", "The original")
         source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code)
         context = self._context(source, self._data(source))
-        if problems := preflight(self.recipe, source.profile, Path(self.record.folder)).problems:
+        if problems := preflight(self.recipe, source.profile, context.task, Path(self.record.folder)).problems:
             raise Refused(problems[0])
         baseline, model = self._original(source, context)
         self.record = self.record.model_copy(update={"baseline": baseline.measurement, "baseline_key": baseline.key})
-        self._say_measured("original", TITLE, baseline.measurement)
+        self._say_measured("original", context.task.title, baseline.measurement)
         with Referee(baseline, context.data, context.check) as referee:
             context.trial = lambda folder, precision: self._trial(referee, folder, precision, context)
-            context.teacher = lambda: open_model(baseline.folder, trust=source.trust)
+            context.teacher = lambda: self._open(baseline.folder, source, context.task)
             self._techniques(model, context, referee)
 
     def end(self, status: Status, reason: str) -> None:
@@ -114,7 +116,9 @@ class _Job:
         # A new head learns the labels of the data, whatever an old one knew.
         new_head = any(step.prepares for step in self.recipe.steps)
         labels = source.profile.labels if source.profile.has_head and not new_head else None
-        data = load(self.recipe.source, labels, self.recipe.seed, tick=lambda _: self._check())
+        task = task_named(inspect(self.recipe.source).task)
+        budget = task.budget(source.profile.parameters)
+        data = load(self.recipe.source, labels, self.recipe.seed, budget, tick=lambda _: self._check())
         for note in (*source.notes, *data.notes):
             self.emit(Note(text=note))
         return data
@@ -127,9 +131,10 @@ class _Job:
             emit=self.emit,
             cancelled=self.cancelled,
             data=data,
+            task=(task := task_named(data.task)),
             scratch=work,
             seed=self.recipe.seed,
-            teacher=lambda: open_model(source.folder, trust=source.trust),
+            teacher=lambda: self._open(source.folder, source, task),
             max_quality_loss=self.recipe.limits.max_quality_loss,
             deadline=None if minutes is None else time.monotonic() + 60 * minutes,
         )
@@ -142,13 +147,16 @@ class _Job:
         baseline = find_baseline(key)
         if baseline is None:
             labels = context.data.label_names if preparation else ()
-            model = open_model(source.folder, trust=source.trust, labels=labels, seed=self.recipe.seed)
+            model = self._open(source.folder, source, context.task, labels)
             for step in preparation:
                 model = step.apply(model, context)
             baseline = make_baseline(key, model, context.data, context.check, context.progress)
-        model = open_model(baseline.folder, trust=source.trust)
+        model = self._open(baseline.folder, source, context.task)
         size = {"original_bytes": baseline.measurement.size_bytes or 0}
         return baseline, model.with_profile(model.profile.model_copy(update=size))
+
+    def _open(self, folder: Path, source: ResolvedModel, task: Task, labels: tuple[str, ...] = ()) -> Model:
+        return open_model(folder, task.auto_class, trust=source.trust, labels=labels, seed=self.recipe.seed)
 
     def _techniques(self, model: Model, context: Context, referee: Referee) -> None:
         floor = self.recipe.limits.max_quality_loss
@@ -158,7 +166,7 @@ class _Job:
             before = model.copy() if floor is not None and not step.last else model
             model, measurement, comparison = self._one(step, model, context, referee)
             self._say_measured("after a step", step.title, measurement, comparison)
-            if reason := floor_broken(context.step, step, comparison, floor):
+            if reason := floor_broken(context.step, step, comparison, floor, context.task):
                 self._finish(before, context, referee, Status.FLOOR_BROKEN, reason)
                 return
         self._finish(model, context, referee, Status.FINISHED, "")
@@ -171,7 +179,9 @@ class _Job:
         started = time.time()
         context.notes.clear()
         model = step.apply(model, context)
-        measurement, comparison = quick_check(model, context, referee.baseline.validation)
+        measurement, comparison = quick_check(
+            model, context, referee.baseline.validation, referee.baseline.kept("validation")
+        )
         self.steps.append(
             StepRecord(
                 name=step.name,
@@ -190,13 +200,14 @@ class _Job:
         finishing.keep_weights(model, Path(self.record.folder) / "weights", referee.baseline.folder)
         folder = finishing.save(model, self.record.model_path, context)
         found = finishing.judge(folder, model, context, referee, self.record.recipe, self.record.environment)
+        finishing.keep_answers(Path(self.record.folder), found.answers)
         finishing.write_changed(Path(self.record.folder) / "changed.jsonl", found.changed)
         self.record = self.record.model_copy(
             update={"optimized": found.measurement, "comparison": found.comparison, "verified": True}
         )
         self._say_measured("optimized", "Optimized", found.measurement, found.comparison)
         if status is Status.FINISHED:
-            status, reason = finishing.within(self.recipe.limits, found)
+            status, reason = finishing.within(self.recipe.limits, found, context.task)
         self.end(status, reason)
 
     def _trial(

@@ -5,12 +5,16 @@
     {"do": "preflight", "id": 1, "recipe": {...}}     reply: Preflight (engine/preflight.py)
     {"do": "profile", "id": 2, "model": "starter:…", "trust": null}
                                                       reply: {"folder": …, "profile": {...} , "notes": [...]}
-    {"do": "data", "id": 3, "data": "…" | {...}}      reply: {"columns": [...], "text": …, "label": …,
-                                                              "labels": {name: rows}, "rows": n, "examples": [...]}
-    {"do": "try", "id": 4, "run": "RUN-ID", "text": "…"}
-                      reply: {"original": Answer, "optimized": Answer},
-                      Answer = {"answer": "animal", "confidence": 0.93, "ms": 2.1,
-                                "choices": [["animal", 0.93], ["person", 0.02], …]}
+    {"do": "data", "id": 3, "data": "…" | {...}}      reply: an Inspection (engine/data/source.py)
+    {"do": "try", "id": 4, "run": "RUN-ID", "text": "…", "settings": {"tokens": 64, "temperature": 0.7, "seed": 1}}
+                      (settings: for language models only, and may be left out)
+                      for language models `piece` events as they write; then
+                      reply: {"original": Answer, "optimized": Answer}.
+                      Classification, Answer = {"answer": "animal", "confidence": 0.93, "ms": 2.1,
+                                                "choices": [["animal", 0.93], ["person", 0.02], …]}
+                      Sentence similarity: the same, the choices being the ten nearest texts of the corpus
+                      Language modelling, Answer = {"text": "…", "ids": [...], "prompt_tokens": 5, "prompt_ms": 3.1,
+                                                    "ms": 410.0, "per_second": 155.2}
     {"do": "export", "id": 5, "run": "RUN-ID", "format": "torch"|"onnxruntime"|"openvino", "folder": "…"}
                       `progress` events, then reply: {"folder": …, "size_bytes": …, "loads_plainly": …, "note": …}
     {"do": "quit"}
@@ -34,10 +38,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, get_args
 
 from engine import store
+from engine.data.source import Inspection
 from engine.errors import Cancelled, Refused
-from engine.events import Event, Reply
+from engine.events import Event, Piece, Reply
 from engine.models.profile import RuntimeName
-from engine.recipe import data_source_from, recipe_from
+from engine.recipe import DataSource, data_source_from, recipe_from
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +58,7 @@ class Server:
         self._begun = 0
         self._cancelled_up_to = 0
         self._trier: Any = None
+        self._looked_at: Any = None
 
     def serve(self) -> None:
         """Answer until told to quit or the input ends (the window is gone): then the job going is cancelled."""
@@ -111,10 +117,12 @@ class Server:
     def _preflight(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve
         from engine.preflight import preflight
+        from engine.tasks import task_named
 
         recipe = recipe_from(_field(request, "recipe"))
         source = resolve(recipe.model, trust_remote_code=recipe.trust_remote_code)
-        return preflight(recipe, source.profile).model_dump(mode="json")
+        task = task_named(self._inspected(recipe.source).task)
+        return preflight(recipe, source.profile, task).model_dump(mode="json")
 
     def _profile(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve
@@ -127,16 +135,29 @@ class Server:
         }
 
     def _data(self, request: dict[str, Any]) -> dict[str, Any]:
-        from engine.data.reading import inspect
+        return self._inspected(data_source_from(_field(request, "data"))).model_dump(mode="json")
 
-        return inspect(data_source_from(_field(request, "data"))).model_dump(mode="json")
+    def _inspected(self, source: DataSource) -> Inspection:
+        """A first look at data; the last one is kept, for the window asks again at every slider."""
+        from engine.data.source import inspect
+
+        path = Path(source.path).expanduser()
+        told = (source, path.stat().st_mtime_ns if path.is_file() else 0)
+        if told != self._looked_at:
+            self._inspection, self._looked_at = inspect(source), told
+        return self._inspection
 
     def _try(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.trying import Trier
 
         if self._trier is None:
             self._trier = Trier(self._check)
-        return self._trier.ask(store.read_run(str(_field(request, "run"))), str(_field(request, "text")))
+        run, text = store.read_run(str(_field(request, "run"))), str(_field(request, "text"))
+
+        def told(side: str, piece: str) -> None:
+            self._emit(Piece(id=int(request["id"]), side=side, text=piece))
+
+        return self._trier.ask(run, text, told, dict(request.get("settings") or {}))
 
     def _export(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.export import export

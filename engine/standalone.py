@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from engine.artifact import check_hashes, read_certificate
-from engine.data.reading import load_file_for_measuring
-from engine.data.splits import Examples, Splits
+from engine.artifact import check_hashes, read_certificate, size_of
+from engine.data.reading import load_for_measuring
+from engine.data.source import inspect
 from engine.errors import Refused
 from engine.measure.referee import Baseline, Referee, measure_original
 from engine.models.profile import labels_of, read_config, read_profile
 from engine.recipe import DataSource
 from engine.run import Comparison, Measurement
-from engine.runtimes import RUNTIMES
+from engine.runtimes import RUNTIMES, runtime_of
+from engine.tasks import task_named
+from engine.tasks.base import Task
 from engine.technique import Frozen
 
 
@@ -33,15 +36,15 @@ class Measured(Frozen):
         lines = [
             f"{self.folder}: {(found.size_bytes or 0) / 1e6:.2f} MB, {found.runtime}, certificate {self.certificate}"
         ]
-        if found.quality:
-            quality = found.quality
+        nouns = task_named(found.task).nouns
+        for quality in found.qualities:
+            bounds = [quality.model_copy(update={"value": value}).written for value in (quality.low, quality.high)]
+            lines.append(f"{quality.in_words} ({bounds[0]} to {bounds[1]}), {quality.count:,} {nouns}")
+        for speed in found.speeds:
             lines.append(
-                f"{quality.metric} {quality.value:.2%} ({quality.low:.2%} to {quality.high:.2%}), "
-                f"{quality.count:,} texts"
+                f"{speed.name}: {speed.per_second:.1f} {speed.unit}/s, {speed.median_ms:.2f} ms each "
+                f"(95th percentile {speed.p95_ms:.2f})"
             )
-        if found.latency and found.throughput:
-            lines.append(f"one text {found.latency.median_ms:.2f} ms (95th percentile {found.latency.p95_ms:.2f}), ")
-            lines[-1] += f"batches {found.throughput.per_second:.0f} texts/s"
         if self.comparison:
             lines.append(self.comparison.verdict)
         return "\n".join(lines)
@@ -49,25 +52,28 @@ class Measured(Frozen):
 
 def measure_folder(folder: Path, source: DataSource, against: Path | None) -> Measured:
     """Measure `folder` on every row of `source` (a large file is sampled). Raises `Refused`."""
-    labels = _labels(folder)
+    task = task_named(inspect(source).task)
     for each in (folder, against or folder):
-        _check_loadable(each)
-    examples, _ = load_file_for_measuring(source, labels)
-    data = Splits(labels, Examples((), ()), examples.first(1), examples, key="")
-    if against is None:
-        measurement, _, _ = measure_original(folder, data, _no_check, _no_progress, full_precision=False)
-        return Measured(folder=str(folder), certificate=_certificate(folder), measurement=measurement)
-    if _labels(against) != labels:
-        raise Refused(f"{folder} and {against} answer with different labels, so they cannot be compared.")
-    other, first, logits = measure_original(against, data, _no_check, _no_progress, full_precision=False)
-    baseline = Baseline(against, "", other, np.asarray(first), logits)
-    with Referee(baseline, data, _no_check, full_precision=False) as referee:
-        found = referee.judge(folder, _precision(folder), _no_progress)
+        _check_loadable(each, task)
+    labels = _labels(folder) if task.name == "classification" else ()
+    budget = task.budget(size_of(against or folder) // 4) if task.name == "language modelling" else None
+    data = load_for_measuring(source, labels, budget)
+    with tempfile.TemporaryDirectory() as place:
+        measurement, first, answers = measure_original(
+            against or folder, data, _no_check, _no_progress, full_precision=False, keep=Path(place)
+        )
+        if against is None:
+            return Measured(folder=str(folder), certificate=_certificate(folder), measurement=measurement)
+        if labels and _labels(against) != labels:
+            raise Refused(f"{folder} and {against} answer with different labels, so they cannot be compared.")
+        baseline = Baseline(against, "", measurement, np.asarray(first), answers, kept_in=Path(place))
+        with Referee(baseline, data, _no_check, full_precision=False) as referee:
+            found = referee.judge(folder, _precision(folder), _no_progress)
     return Measured(
         folder=str(folder),
         certificate=_certificate(folder),
         measurement=found.measurement,
-        against=other,
+        against=measurement,
         comparison=found.comparison,
     )
 
@@ -79,16 +85,16 @@ def _labels(folder: Path) -> tuple[str, ...]:
     return labels
 
 
-def _check_loadable(folder: Path) -> None:
+def _check_loadable(folder: Path, task: Task) -> None:
     """Refuse what no runtime loads, and what torch would load with a head of chance."""
-    found = next((runtime for runtime in RUNTIMES if (folder / runtime.marker).is_file()), None)
+    found = runtime_of(folder)
     if found is None:
         markers = ", ".join(runtime.marker for runtime in RUNTIMES)
         raise Refused(f"{folder} holds no model that can be loaded here (one of {markers}). Choose another folder.")
     if problem := found.missing():
         raise Refused(problem)
-    if found.name == "torch" and not read_profile(folder).has_head:
-        raise Refused(f"{folder} has no classification head, so it answers nothing. Choose another folder.")
+    if found.name == "torch" and (problem := task.refusal(read_profile(folder))):
+        raise Refused(f"{folder}: {problem}")
 
 
 def _certificate(folder: Path) -> str:

@@ -104,6 +104,8 @@ class Technique(Frozen):
     """Where the method comes from."""
     last: ClassVar[bool] = False
     """Whether no other technique may follow (it decides how the weights are written)."""
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """The tasks that it is for; none named is for all."""
     prepares: ClassVar[bool] = False
     """Whether it makes the original (it runs before the baseline is measured)."""
 

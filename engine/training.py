@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.context import Context
 from engine.data.splits import Examples
 from engine.device import this_machine
-from engine.tasks import classification
+from engine.run import Quality
+from engine.tasks.base import TrainingBatch
 from engine.tasks.encoding import Encoder
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 WARM_UP = 0.1
 VALIDATIONS = 8
 """How often validation data are looked at, at most, over the whole budget."""
-VALIDATION_TEXTS = 1000
+VALIDATION_EXAMPLES = 1000
 LOSS_EVERY_SECONDS = 0.5
 SLOW_START = 0.05
 """The share of time that the first steps may take without being read as "time runs out first"."""
@@ -43,16 +45,7 @@ class Budget:
     batch_size: int = 32
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Tensors of one batch: model inputs, labels [texts], and how far training is (0 to 1)."""
-
-    inputs: dict[str, torch.Tensor]
-    labels: torch.Tensor
-    progress: float
-
-
-LossOf = Callable[["nn.Module", Batch], "torch.Tensor"]
+LossOf = Callable[["nn.Module", TrainingBatch], "torch.Tensor"]
 
 
 def train(
@@ -62,8 +55,8 @@ def train(
     context: Context,
     budget: Budget,
     after_step: Callable[[], None] = lambda: None,
-) -> float:
-    """Train `network` in place and leave it in eval mode with the best weights seen; returns their accuracy.
+) -> Quality:
+    """Train `network` in place and leave it in eval mode with the best weights seen; returns their quality.
 
     `after_step` runs after every optimizer step (pruning masks are put back there).
     """
@@ -80,7 +73,7 @@ def train(
     network, optimizer = accelerator.prepare(network, optimizer)
     clock = _Clock(context, budget)
     steps = math.ceil(len(context.data.train) / budget.batch_size) * budget.epochs
-    best, best_weights, looked = -1.0, _weights(network), 0.0
+    best, best_weights, looked = (-math.inf, None), _weights(network), 0.0
     network.train()
     for step, examples in enumerate(_batches(context.data.train, budget, context.seed)):
         progress = clock.progress(step / steps)
@@ -88,7 +81,7 @@ def train(
             break
         for group in optimizer.param_groups:
             group["lr"] = budget.learning_rate * _schedule(progress)
-        batch = to_batch(examples, encoder, progress, accelerator.device)
+        batch = context.task.to_batch(examples, encoder, progress, accelerator.device)
         with accelerator.autocast():
             loss = loss_of(network, batch)
         optimizer.zero_grad()
@@ -100,51 +93,20 @@ def train(
         if progress - looked >= 1.0 / VALIDATIONS:
             looked = progress
             best, best_weights = _keep_better(network, encoder, context, best, best_weights, step)
-    best, best_weights = _keep_better(network, encoder, context, best, best_weights, steps)
+    (_, quality), best_weights = _keep_better(network, encoder, context, best, best_weights, steps)
     network.load_state_dict(best_weights)
     # Without the wrapper that computes in bf16: it would be exported with the model.
     accelerator.unwrap_model(network, keep_fp32_wrapper=False).to("cpu").eval()
-    return best
+    assert quality is not None
+    return quality
 
 
-def labels_loss(network: nn.Module, batch: Batch) -> torch.Tensor:
-    """Cross-entropy with the labels."""
-    return classification.loss(network(**batch.inputs).logits, batch.labels)
-
-
-def accuracy(network: nn.Module, encoder: Encoder, examples: Examples, check: Callable[[], None]) -> float:
-    """Share of right answers, by the network in memory. A quick check, never a result."""
-    import numpy as np
-
-    logits = logits_of(network, encoder, examples.texts, check)
-    return float((logits.argmax(axis=1) == np.asarray(examples.labels)).mean())
-
-
-def logits_of(network: nn.Module, encoder: Encoder, texts: Sequence[str], check: Callable[[], None]) -> Any:
-    """Logits [texts, labels] as a float32 array, by the network in memory."""
-    import numpy as np
-    import torch
-
-    device = next(network.parameters()).device
-    found = []
-    was_training = network.training
-    network.eval()
-    with torch.inference_mode():
-        for start in range(0, len(texts), 64):
-            check()
-            batch = encoder.batch(texts[start : start + 64])
-            inputs = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-            found.append(network(**inputs).logits.float().cpu().numpy())
-    network.train(was_training)
-    return np.concatenate(found)
-
-
-def to_batch(examples: Examples, encoder: Encoder, progress: float, device: Any = "cpu") -> Batch:
-    """Examples as tensors on `device`."""
-    import torch
-
-    inputs = {name: torch.from_numpy(array).to(device) for name, array in encoder.batch(examples.texts).items()}
-    return Batch(inputs, torch.tensor(examples.labels, device=device), progress)
+def validate(network: nn.Module, folder: Path, context: Context) -> tuple[float, Quality]:
+    """How good the network in memory is (higher is better), and the metric. A quick check, never a result."""
+    task, examples = context.task, context.data.validation.first(VALIDATION_EXAMPLES)
+    answers = task.in_memory(network, folder, context.check).answers(examples, lambda _: context.check())
+    found = task.qualities(answers, examples)[0]
+    return (found.value if task.unit == "points" else -found.value), found
 
 
 class _Clock:
@@ -177,13 +139,15 @@ class _Clock:
         self._context.curve("loss", step, loss)
 
 
+Best = tuple[float, Quality | None]
+
+
 def _keep_better(
-    network: nn.Module, encoder: Encoder, context: Context, best: float, weights: dict[str, Any], step: int
-) -> tuple[float, dict[str, Any]]:
-    examples = context.data.validation.first(VALIDATION_TEXTS)
-    found = accuracy(network, encoder, examples, context.check)
-    context.curve("validation accuracy", step, found)
-    return (found, _weights(network)) if found >= best else (best, weights)
+    network: nn.Module, encoder: Encoder, context: Context, best: Best, weights: dict[str, Any], step: int
+) -> tuple[Best, dict[str, Any]]:
+    goodness, found = validate(network, encoder.folder, context)
+    context.curve(f"validation {found.metric}", step, found.value)
+    return ((goodness, found), _weights(network)) if goodness >= best[0] else (best, weights)
 
 
 def _weights(network: nn.Module) -> dict[str, Any]:
@@ -207,4 +171,4 @@ def _batches(train_set: Examples, budget: Budget, seed: int) -> Iterator[Example
             batches += [alike[at : at + size] for at in range(0, len(alike), size)]
         shuffler.shuffle(batches)
         for indices in batches:
-            yield Examples(tuple(train_set.texts[i] for i in indices), tuple(train_set.labels[i] for i in indices))
+            yield train_set.pick(indices)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from engine.artifact import answers_file
 from engine.baseline import baseline_of
+from engine.data.reading import load
 from engine.errors import Refused
 from engine.measure.client import BenchProcess
-from engine.models.profile import labels_of, read_config
+from engine.models.profile import read_profile
+from engine.recipe import recipe_from
 from engine.run import Run
-from engine.tasks import classification
+from engine.tasks import task_named
 
-CHOICES = 5
+Told = Callable[[str, str], None]
+"""Told ("original" or "optimized", a piece of what it writes)."""
 
 
 class Trier:
@@ -26,14 +29,17 @@ class Trier:
         self._stack = contextlib.ExitStack()
         self._run_id = ""
 
-    def ask(self, run: Run, text: str) -> dict[str, Any]:
+    def ask(self, run: Run, text: str, told: Told, settings: dict[str, Any]) -> dict[str, Any]:
         """{"original": Answer, "optimized": Answer}; see `engine.serve`. Raises `Refused`."""
         if not text.strip():
             raise Refused("There is no text to try. Type a sentence first.")
         try:
             if run.id != self._run_id:
                 self._open(run)
-            return {"original": self._answer(self._original, text), "optimized": self._answer(self._optimized, text)}
+            return {
+                side: bench.respond(text, settings | own, lambda piece, side=side: told(side, piece))
+                for side, (bench, own) in self._sides.items()
+            }
         except BaseException:
             # A process that died stays dead, and one that was left in mid-answer would give it to the next question.
             self.close()
@@ -48,15 +54,27 @@ class Trier:
         self.close()
         if not run.verified:
             raise Refused(f"Run {run.id} has no verified model to try. Choose another run.")
-        original = baseline_of(run).folder
-        self._labels = labels_of(read_config(original))
-        self._original = self._stack.enter_context(BenchProcess(original, self._check, full_precision=True))
-        self._optimized = self._stack.enter_context(BenchProcess(run.model_path, self._check))
+        baseline = baseline_of(run)
+        task = baseline.measurement.task
+        settings = self._searched(run) if task == "sentence similarity" else {}
+        folders = {"original": (baseline.folder, True), "optimized": (run.model_path, False)}
+        vectors = {"original": baseline.folder.parent / "test.npy", "optimized": answers_file(Path(run.folder))}
+        self._sides = {
+            side: (
+                self._stack.enter_context(BenchProcess(folder, task, self._check, full_precision=full)),
+                settings | {"vectors": str(vectors[side])},
+            )
+            for side, (folder, full) in folders.items()
+        }
         self._run_id = run.id
 
-    def _answer(self, bench: BenchProcess, text: str) -> dict[str, Any]:
-        logits, ms = bench.answer(text)
-        shares = classification.confidences(np.asarray([logits]))[0]
-        order = shares.argsort()[::-1][:CHOICES]
-        choices = [[self._labels[index], float(shares[index])] for index in order]
-        return {"answer": choices[0][0], "confidence": choices[0][1], "ms": ms, "choices": choices}
+    def _searched(self, run: Run) -> dict[str, Any]:
+        """The texts whose vectors were kept, in their order: queries first, then what is searched."""
+        recipe = recipe_from(run.recipe)
+        profile = read_profile(baseline_of(run).folder)
+        task = task_named("sentence similarity")
+        data = load(recipe.source, None, recipe.seed, task.budget(profile.parameters))
+        baseline_of(run, data)
+        if not data.test.corpus:
+            raise Refused("These data are scored pairs: there is nothing to search in. Choose queries and answers.")
+        return {"corpus": data.test.corpus, "skip": len(data.test)}

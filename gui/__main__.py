@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from PySide6.QtWidgets import QApplication
 
     from gui.first_paint import FirstPaint
+    from gui.garbage import GarbageCollector
     from gui.settings import Settings
     from gui.theme import dress, is_dark, prepare
     from gui.window import MainWindow
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dress(app)
     window.show()
     gc.freeze()
-    gc.enable()
+    GarbageCollector(window)
     FirstPaint(window, partial(_begin, window, chosen))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.close())  # seen at the status bar's next look

@@ -9,14 +9,12 @@ import time
 
 from PySide6.QtCore import QCoreApplication
 
-from engine.run import Difference
+from engine.run import RAW_METRICS, Difference
 
 MEGABYTE = 1_000_000
 NO_BREAK = "\u00a0"
 NOISE = 0.05
 """A difference with a p-value from here on is called noise."""
-RAW_METRICS = ("perplexity", "loss")
-"""Metrics that are no share of answers: written as they are, not in percent."""
 
 
 def megabytes(size: float) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from engine.models.starter import StarterModel, data_files, materialize
+from engine.models.starter import AdaptedModel, data_files, materialize
 
 BATCH_SIZE = 64
 
@@ -42,7 +42,7 @@ def answers(folder: Path, texts: Sequence[str]) -> list[str]:
     return [given[at] for at in range(len(texts))]
 
 
-def write_card(model: StarterModel, training: Mapping[str, object]) -> None:
+def write_card(model: AdaptedModel, training: Mapping[str, object]) -> None:
     """Answer the whole test set once and write README.md beside the adapter.
 
     `training` holds the hyperparameters and how the training went; it is printed as a table.

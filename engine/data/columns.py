@@ -16,6 +16,14 @@ LABEL_NAMES = (
     "label", "labels", "category", "class", "target", "sentiment", "intent", "topic", "emotion",
     "tag", "rating", "stars", "kind",
 )  # fmt: skip
+PAIR_NAMES = (
+    ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("text1", "text2"), ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"), ("query", "answer"), ("query", "answers"), ("query", "positive"),
+    ("query", "passage"), ("question", "answer"), ("anchor", "positive"), ("definition", "word"),
+)  # fmt: skip
+SEARCHED_NAMES = ("answer", "answers", "positive", "passage", "word")
+"""Second columns that need no score: what stands there answers what stands first."""
+SCORE_NAMES = ("score", "similarity", "similarity_score", "relatedness", "relatedness_score")
 MOST_LABELS = 200
 LONGEST_LABEL = 100
 """Characters; longer values are cut where they are counted."""
@@ -64,11 +72,68 @@ class Column:
         return 2 <= distinct <= min(MOST_LABELS, max(2, self.filled // 2)) and self.length <= 60
 
 
-def choose_columns(columns: dict[str, Column], text: str | None, label: str | None, where: str) -> tuple[str, str]:
-    """The names of the text and the label column; `Refused`, naming the candidates, if unclear."""
-    for given in (text, label):
+@dataclass(frozen=True)
+class Wanted:
+    """What data are for, and their columns, as far as they are named or found."""
+
+    task: str | None = None
+    text: str | None = None
+    label: str | None = None
+    other: str | None = None
+    score: str | None = None
+
+
+def choose(columns: dict[str, Column], wanted: Wanted, where: str) -> Wanted:
+    """The task and its columns: what is named stays, the rest is found. `Refused` where it is unclear.
+
+    Two columns with the names of a pair are for sentence similarity, a table of texts alone for
+    language modelling, everything else for classification.
+    """
+    for given in (wanted.text, wanted.label, wanted.other, wanted.score):
         if given is not None and given not in columns:
             raise Refused(f"{where} has no column '{given}'. Its columns are {listed(columns)}. Choose one of these.")
+    task = wanted.task or _task_of(columns, wanted)
+    if task == "language modelling":
+        text = wanted.text or (next(iter(columns)) if len(columns) == 1 else _text_column(columns, where))
+        return Wanted(task, text)
+    if task == "sentence similarity":
+        return _pair(columns, wanted, where)
+    text, label = choose_columns(columns, wanted.text, wanted.label, where)
+    return Wanted(task, text, label)
+
+
+def _task_of(columns: dict[str, Column], wanted: Wanted) -> str:
+    if wanted.label is not None:
+        return "classification"
+    if wanted.other is not None or wanted.score is not None:
+        return "sentence similarity"
+    named = _named_pair(columns)
+    if named is not None and (named[1] in SEARCHED_NAMES or _first_named(SCORE_NAMES, columns)):
+        return "sentence similarity"
+    return "language modelling" if len(columns) == 1 else "classification"
+
+
+def _named_pair(columns: Collection[str]) -> tuple[str, str] | None:
+    folded = {name.strip().casefold(): name for name in columns}
+    return next(((folded[a], folded[b]) for a, b in PAIR_NAMES if a in folded and b in folded), None)
+
+
+def _pair(columns: dict[str, Column], wanted: Wanted, where: str) -> Wanted:
+    text, other = _named_pair(columns) or (None, None)
+    text, other = wanted.text or text, wanted.other or other
+    if text is None or other is None:
+        raise Refused(
+            f"{where} has the columns {listed(columns)}; which two hold the texts that belong together is unclear. "
+            "Choose both."
+        )
+    score = wanted.score or _first_named(SCORE_NAMES, [name for name in columns if name not in (text, other)])
+    if score is not None and columns[score].numbers < columns[score].filled:
+        raise Refused(f"Column '{score}' of {where} holds scores that are no numbers. Choose another score column.")
+    return Wanted("sentence similarity", text, other=other, score=score)
+
+
+def choose_columns(columns: dict[str, Column], text: str | None, label: str | None, where: str) -> tuple[str, str]:
+    """The names of the text and the label column; `Refused`, naming the candidates, if unclear."""
     if text is not None and text == label:
         raise Refused(f"Column '{text}' of {where} cannot be both text and label. Choose two columns.")
     if len(columns) < 2:

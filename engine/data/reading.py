@@ -13,36 +13,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from engine.data.cells import LONGEST_TEXT, digest, plain
 from engine.data.columns import LONGEST_LABEL
 from engine.data.labels import FoundLabels, KnownLabels
 from engine.data.oddities import Oddities, Tick
+from engine.data.pairs import load_pairs, pairs_for_measuring
 from engine.data.rows import rows
 from engine.data.sampling import Sample
-from engine.data.source import Inspection, SplitName, files_of, inspect
-from engine.data.splits import Examples, Splits
+from engine.data.source import Files, Inspection, SplitName, files_of, inspect
+from engine.data.splits import Budget, Examples, Splits
+from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
+from engine.data.texts import load_texts, texts_for_measuring
 from engine.errors import Refused
 
 if TYPE_CHECKING:
     from engine.recipe import DataSource
 
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 FEWEST = 30
 """Usable texts below which three splits mean nothing."""
 MEASURED_AT_MOST = 10_000
 TICK_ROWS = 10_000
-KEY_BYTES = 16
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The most examples that each split keeps."""
-
-    train: int = 20_000
-    validation: int = 2_000
-    test: int = 5_000
 
 
 @dataclass
@@ -99,12 +91,17 @@ def load(
     only, and fewer than 30 usable texts.
     """
     budget = budget or Budget()
-    reading = _begin(source, labels, tick)
+    found, files = inspect(source), files_of(source)
+    if found.task == "language modelling":
+        return load_texts(files, found.text, source.path, seed, budget, tick)
+    if found.task == "sentence similarity":
+        return load_pairs(files, found, source.path, seed, budget, tick)
+    reading = _begin(source, found, labels, tick)
     samples: dict[SplitName, Sample] = {name: Sample(getattr(budget, name)) for name in SPLITS}
-    shuffle = int.from_bytes(sha256(str(seed).encode()).digest()[:KEY_BYTES])
-    for path, fixed in files_of(source).parts:
+    shuffle = seed_key(seed)
+    for path, fixed in files.parts:
         for text, hashed, number in reading.usable(path):
-            name = fixed or _split_of(hashed)
+            name = fixed or split_of(hashed)
             key = int.from_bytes(hashed[:KEY_BYTES])
             reading.offer(samples[name], key ^ shuffle if name == "train" else key, text, number)
     label_names, places = reading.labels.finish()
@@ -118,17 +115,32 @@ def load(
     )
 
 
-def load_file_for_measuring(
-    source: DataSource, labels: Sequence[str], tick: Tick | None = None
-) -> tuple[Examples, tuple[str, ...]]:
-    """All usable rows of a file (of a starter: its test split), and notes on what was left out.
+def load_for_measuring(
+    source: DataSource, labels: Sequence[str], budget: Budget | None = None, tick: Tick | None = None
+) -> Splits:
+    """All usable rows of a file (of a starter: its test split) as the test split, with nothing to learn from.
 
-    Of more than 10,000 texts a sample is taken by hash. Raises `Refused` as `load` does, but not
-    for few rows or one class: a model may be asked about any number of texts.
+    A large file is sampled by hash. Raises `Refused` as `load` does, but not for few rows or one
+    class: a model may be asked about any number of texts.
     """
-    reading = _begin(source, labels, tick)
+    budget = budget or Budget(test=MEASURED_AT_MOST)
+    found, files = inspect(source), files_of(source)
+    if found.task == "language modelling":
+        return _to_measure(texts_for_measuring(files, found.text, source.path, budget), found.task)
+    if found.task == "sentence similarity":
+        return _to_measure(pairs_for_measuring(files, found, source.path), found.task)
+    reading = _begin(source, found, labels, tick)
+    return _to_measure(_labelled(reading, files, source), found.task, tuple(labels), reading)
+
+
+def _to_measure(examples: Examples, task: str, names: tuple[str, ...] = (), reading: _Reading | None = None) -> Splits:
+    notes = () if reading is None else (*reading.labels.notes, *reading.oddities.sentences())
+    return Splits(names, Examples((), ()), examples.first(1), examples, key="", notes=notes, task=task)
+
+
+def _labelled(reading: _Reading, files: Files, source: DataSource) -> Examples:
     sample = Sample(MEASURED_AT_MOST)
-    for path, fixed in files_of(source).parts:
+    for path, fixed in files.parts:
         if fixed in (None, "test"):
             for text, hashed, number in reading.usable(path):
                 reading.offer(sample, int.from_bytes(hashed[:KEY_BYTES]), text, number)
@@ -139,11 +151,10 @@ def load_file_for_measuring(
             f"{source.path} holds no row with both a text ('{reading.found.text}') and a label "
             f"('{reading.found.label}'). Choose other columns or another file."
         )
-    return examples, _notes(reading, [sample])
+    return examples
 
 
-def _begin(source: DataSource, labels: Sequence[str] | None, tick: Tick | None) -> _Reading:
-    found = inspect(source)
+def _begin(source: DataSource, found: Inspection, labels: Sequence[str] | None, tick: Tick | None) -> _Reading:
     matcher = KnownLabels(labels) if labels else FoundLabels()
     if isinstance(matcher, KnownLabels):
         # A wrong column is told before a long file is read. (Long labels were cut there.)
@@ -152,12 +163,6 @@ def _begin(source: DataSource, labels: Sequence[str] | None, tick: Tick | None) 
                 matcher.find(label)
         matcher.check()
     return _Reading(source, found, matcher, tick, Oddities())
-
-
-def _split_of(hashed: bytes) -> SplitName:
-    """60 / 20 / 20; from other bytes than the key, so that a split's sample is not skewed."""
-    share = int.from_bytes(hashed[KEY_BYTES : KEY_BYTES + 4]) / 2**32
-    return "train" if share < 0.6 else "validation" if share < 0.8 else "test"
 
 
 def _examples(sample: Sample, places: tuple[int, ...]) -> Examples:

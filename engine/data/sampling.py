@@ -7,7 +7,8 @@ and a row that is added moves no other from one split to another.
 from __future__ import annotations
 
 import heapq
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 Offer = Literal["kept", "passed", "repeated", "conflict"]
 
@@ -15,18 +16,20 @@ Offer = Literal["kept", "passed", "repeated", "conflict"]
 class Sample:
     """Keeps the `size` texts with the lowest keys.
 
-    A key is a hash of its text: equal keys are equal texts.
+    A key is a hash of its text: equal keys are equal texts. Two labels of one text are a conflict,
+    unless `merged` makes one of them.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, merged: Callable[[Any, Any], Any] | None = None) -> None:
         self.size = size
+        self._merged = merged
         self.left_out = False
         """Whether there were more texts than `size`."""
         self._heap: list[int] = []  # negated: the highest key kept is at the top
-        self._kept: dict[int, tuple[str, int]] = {}
+        self._kept: dict[int, tuple[str, Any]] = {}
         self._conflicts: set[int] = set()
 
-    def offer(self, key: int, text: str, label: int) -> Offer:
+    def offer(self, key: int, text: str, label: Any) -> Offer:
         """Take in one example; says what became of it.
 
         A key that was put out never comes back (what is kept only sinks), so a repeated text is
@@ -34,6 +37,9 @@ class Sample:
         """
         if key in self._kept:
             if self._kept[key][1] == label:
+                return "repeated"
+            if self._merged is not None:
+                self._kept[key] = (text, self._merged(self._kept[key][1], label))
                 return "repeated"
             self._conflicts.add(key)
             return "conflict"
@@ -51,7 +57,7 @@ class Sample:
     def __len__(self) -> int:
         return len(self._kept) - len(self._conflicts)
 
-    def examples(self) -> list[tuple[str, int]]:
+    def examples(self) -> list[tuple[str, Any]]:
         """Pairs (text, label) in the order of their keys; texts with two labels are left out."""
         return [self._kept[key] for key in sorted(self._kept) if key not in self._conflicts]
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from engine.data.cells import LONGEST_TEXT, is_number, plain
-from engine.data.columns import MOST_LABELS, Column, choose_columns
+from engine.data.columns import MOST_LABELS, Column, Wanted, choose
 from engine.data.oddities import Oddities
+from engine.data.plain_text import is_plain_text, text_blocks
 from engine.data.rows import Row, rows
 from engine.errors import Refused
 from engine.models.starter import StarterError, data_files
@@ -35,20 +39,25 @@ class Files:
     """Files to read and the split that each is; a user's file (None) is split by its texts."""
 
     parts: tuple[tuple[Path, SplitName | None], ...]
-    text: str | None
-    label: str | None
+    wanted: Wanted
+    corpus: tuple[Path, str, str] | None = None
+    """A file of what is searched, its column of ids and its column of texts."""
 
 
 class Inspection(Frozen):
-    """A first look at data. `rows` were looked at; more follow if `is_sample`.
+    """A first look at data, and what task such data are for. `rows` were looked at; more follow if `is_sample`.
 
-    `labels` are label → rows, most frequent first; `examples` pairs of text (cut) and label.
+    `labels` are label → rows, most frequent first; `examples` pairs of text (cut) and label (or
+    other text). Columns that the task does not have are "".
     """
 
+    task: str = "classification"
     columns: tuple[str, ...]
     text: str
-    label: str
-    labels: dict[str, int]
+    label: str = ""
+    other: str = ""
+    score: str = ""
+    labels: dict[str, int] = Field(default_factory=dict)
     rows: int
     is_sample: bool
     examples: tuple[tuple[str, str], ...]
@@ -58,30 +67,40 @@ class Inspection(Frozen):
 def files_of(source: DataSource) -> Files:
     """The files behind a source; `Refused` for a starter that there is not."""
     if not source.path.startswith(STARTER):
-        return Files(((Path(source.path).expanduser(), None),), source.text, source.label)
+        path = Path(source.path).expanduser()
+        corpus = (Path(source.corpus).expanduser(), "id", "text") if source.corpus else None
+        return Files(
+            ((path, None),), Wanted(source.task, source.text, source.label, source.other, source.score), corpus
+        )
     try:
         starter = data_files(source.path.removeprefix(STARTER))
     except StarterError as error:
         raise Refused(str(error)) from error
+    corpus = None
+    if starter.corpus is not None:
+        corpus = (starter.corpus, str(starter.corpus_id_column), str(starter.corpus_text_column))
     return Files(
-        (
-            (starter.train, "train"),
-            (starter.validation, "validation"),
-            (starter.test, "test"),
+        ((starter.train, "train"), (starter.validation, "validation"), (starter.test, "test")),
+        Wanted(
+            source.task or starter.task,
+            source.text or starter.text_column,
+            source.label or starter.label_column,
+            source.other or starter.answers_column,
         ),
-        source.text or starter.text_column,
-        source.label or starter.label_column,
+        corpus,
     )
 
 
 def inspect(source: DataSource) -> Inspection:
-    """Look at the first rows (at most 20,000) and find the columns that are not named.
+    """Look at the first rows (at most 20,000), find the columns that are not named, and what they are for.
 
     Raises `Refused` where the file cannot be read (`rows.rows`), where a named column is missing
     and where text or label could be several columns.
     """
     files = files_of(source)
     path = files.parts[0][0]
+    if is_plain_text(path):
+        return _inspect_text(path)
     oddities = Oddities()
     columns: defaultdict[str, Column] = defaultdict(Column)
     first: list[Row] = []
@@ -94,16 +113,33 @@ def inspect(source: DataSource) -> Inspection:
         characters += _look_at(row, columns)
         if len(first) < SHOWN:
             first.append({name: plain(cell)[:SHOWN_CHARACTERS] for name, cell in row.items()})
-    text, label = choose_columns(columns, files.text, files.label, str(path))
+    chosen = choose(columns, files.wanted, str(path))
+    beside = chosen.label or chosen.other or ""
     return Inspection(
+        task=chosen.task or "classification",
         columns=tuple(columns),
-        text=text,
-        label=label,
-        labels=_labels(columns[label], label, path),
+        text=chosen.text or "",
+        label=chosen.label or "",
+        other=chosen.other or "",
+        score=chosen.score or "",
+        labels=_labels(columns[chosen.label], chosen.label, path) if chosen.label else {},
         rows=count,
         is_sample=is_sample,
-        examples=tuple((str(row.get(text, "")), str(row.get(label, ""))) for row in first),
+        examples=tuple((str(row.get(chosen.text or "", "")), str(row.get(beside, ""))) for row in first),
         notes=oddities.sentences(),
+    )
+
+
+def _inspect_text(path: Path) -> Inspection:
+    """Running text: its first passages."""
+    found = [block[:SHOWN_CHARACTERS] for block in islice(text_blocks(path), SHOWN)]
+    return Inspection(
+        task="language modelling",
+        columns=(),
+        text="",
+        rows=len(found),
+        is_sample=True,
+        examples=tuple((text, "") for text in found),
     )
 
 

@@ -2,11 +2,13 @@
 
 Requests come as JSON lines on the input, answers go as JSON lines on the output:
 
-    {"do": "load", "folder": "…", "threads": 2, "full_precision": false} → {"runtime": …, "libraries_bytes": …}
-    {"do": "time", "batches": [["text", …], …], "warm_up": 3}            → {"ms": [one for each batch]}
-    {"do": "logits", "texts": "FILE.json", "out": "FILE.npy", "batch": 32} → {"done": n} …, {"texts": n}
-    {"do": "answer", "text": "…"}                                        → {"logits": […], "ms": …}
-    {"do": "memory"}                                                     → {"peak_bytes": …}
+    {"do": "load", "folder": "…", "task": "classification", "threads": 2, "full_precision": false}
+                                                    → {"runtime": …, "libraries_bytes": …}
+    {"do": "time", "items": [one of a workload, …]} → {"ms": [one for each item]}
+    {"do": "answers", "examples": "FILE.json", "out": "FILE.npy", "keep": null, "against": null}
+                                                    → {"done": n} …, {"rows": n}
+    {"do": "respond", "text": "…", "settings": {}}  → {"piece": "…"} …, the task's answer
+    {"do": "memory"}                                → {"peak_bytes": …}
 
 A failure is {"error": "one sentence"}; the process goes on. Nothing that ran before can colour what
 is measured here: no warm caches, no training mode, no patched modules.
@@ -25,8 +27,7 @@ from typing import Any, TextIO
 
 import psutil
 
-PIECE = 256
-"""Texts between two lines of progress."""
+TOLD_EVERY_SECONDS = 0.1
 
 
 class Bench:
@@ -34,6 +35,7 @@ class Bench:
 
     def __init__(self, say: TextIO) -> None:
         self._say = say
+        self._told = 0.0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out one request by its name."""
@@ -41,61 +43,51 @@ class Bench:
 
     def do_load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Find the folder's runtime, note what its libraries take, load the model."""
-        from engine.runtimes import RUNTIMES
-        from engine.tasks.encoding import Encoder
+        from engine.runtimes import runtime_of
+        from engine.tasks import task_named
 
         folder = Path(request["folder"])
-        runtime = next((r for r in RUNTIMES if (folder / r.marker).is_file()), None)
+        runtime = runtime_of(folder)
         if runtime is None:
             raise FileNotFoundError(f"{folder} holds no model that a runtime here can load")
-        self._encoder = Encoder(folder)
-        _ = self._encoder.tokenizer
+        task = task_named(request["task"])
+        task.encoder(folder)
         for package in runtime.packages:
             __import__(package) if package in ("torch", "transformers", "onnxruntime", "openvino") else None
         libraries = psutil.Process().memory_info().rss
-        self._session = runtime.load(folder, request["threads"], full_precision=request["full_precision"])
+        self._reader = task.load(runtime, folder, request["threads"], full_precision=request["full_precision"])
         return {"runtime": runtime.name, "libraries_bytes": libraries}
 
     def do_time(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Time each batch from text to logits, in milliseconds, after `warm_up` untimed ones."""
-        batches = request["batches"]
-        for batch in batches[: request["warm_up"]]:
-            self._session(self._encoder.batch(batch))
-        return {"ms": [self._timed(batch)[1] for batch in batches]}
+        """Time each item, in milliseconds."""
+        return {"ms": [self._reader.time(item) for item in request["items"]]}
 
-    def do_logits(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Logits [texts, labels] for all texts of a JSON file, saved as .npy."""
+    def do_answers(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answers [rows, figures] to all examples of a JSON file, saved as .npy."""
         import numpy as np
 
-        texts = json.loads(Path(request["texts"]).read_text(encoding="utf-8"))
-        # Alike lengths together waste no padding; the order is put back afterwards.
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        found: list[Any] = [None] * len(texts)
-        size = request["batch"]
-        for start in range(0, len(texts), size):
-            indices = order[start : start + size]
-            logits = self._session(self._encoder.batch([texts[index] for index in indices]))
-            for row, index in enumerate(indices):
-                found[index] = logits[row]
-            if start % PIECE < size:
-                self._write({"done": start + len(indices)})
-        np.save(request["out"], np.stack(found).astype(np.float32))
-        return {"texts": len(texts)}
+        from engine.data.splits import Examples
 
-    def do_answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Logits and milliseconds for one text (answered once unseen, so that it is warm)."""
-        self._timed([request["text"]])
-        logits, ms = self._timed([request["text"]])
-        return {"logits": [float(value) for value in logits[0]], "ms": ms}
+        values = json.loads(Path(request["examples"]).read_text(encoding="utf-8"))
+        examples = Examples(*(tuple(values[name]) for name in ("texts", "labels", "corpus")))
+        keep, against = (Path(request[name]) if request[name] else None for name in ("keep", "against"))
+        found = self._reader.answers(examples, self._done, keep=keep, against=against)
+        np.save(request["out"], found)
+        return {"rows": len(found)}
+
+    def do_respond(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The task's answer to a person's text."""
+        return self._reader.respond(request["text"], lambda piece: self._write({"piece": piece}), request["settings"])
 
     def do_memory(self, _: dict[str, Any]) -> dict[str, Any]:
         """Peak resident memory of this process so far, in bytes."""
         return {"peak_bytes": peak_memory()}
 
-    def _timed(self, texts: list[str]) -> tuple[Any, float]:
-        start = time.perf_counter()
-        logits = self._session(self._encoder.batch(texts))
-        return logits, (time.perf_counter() - start) * 1000.0
+    def _done(self, count: int) -> None:
+        now = time.monotonic()
+        if now - self._told >= TOLD_EVERY_SECONDS:
+            self._told = now
+            self._write({"done": count})
 
     def _write(self, value: dict[str, Any]) -> None:
         self._say.write(json.dumps(value) + "\n")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from engine.errors import Refused
 if TYPE_CHECKING:
     import numpy as np
 
+    from engine.data.splits import Examples
+
 POLL_SECONDS = 0.1
-BATCH = 32
 
 
 class BenchProcess:
@@ -29,8 +31,9 @@ class BenchProcess:
     `check` is called while waiting; it cancels by raising, and the process is ended with the block.
     """
 
-    def __init__(self, folder: Path, check: Callable[[], None], *, full_precision: bool = False) -> None:
+    def __init__(self, folder: Path, task: str, check: Callable[[], None], *, full_precision: bool = False) -> None:
         self.folder = folder
+        self._task = task
         self._check = check
         self._full_precision = full_precision
 
@@ -48,9 +51,8 @@ class BenchProcess:
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self._send(
-            {"do": "load", "folder": str(self.folder), "threads": threads(), "full_precision": self._full_precision}
-        )
+        load = {"do": "load", "folder": str(self.folder), "task": self._task, "threads": threads()}
+        self._send({**load, "full_precision": self._full_precision})
         self._loaded: dict[str, Any] | None = None
         return self
 
@@ -74,33 +76,47 @@ class BenchProcess:
             self._loaded = self._receive()
         return self._loaded
 
-    def time(self, batches: Sequence[Sequence[str]], warm_up: int = 0) -> list[float]:
-        """Milliseconds for each batch, from text to logits."""
-        return self._ask({"do": "time", "batches": [list(batch) for batch in batches], "warm_up": warm_up})["ms"]
+    def time(self, items: Sequence[Any]) -> list[float]:
+        """Milliseconds for each item of a workload."""
+        return self._ask({"do": "time", "items": list(items)})["ms"]
 
-    def logits(self, texts: Sequence[str], done: Callable[[int], None]) -> np.ndarray:
-        """Logits [texts, labels] in float32; `done` is told how many texts are answered."""
+    def answers(
+        self,
+        examples: Examples,
+        done: Callable[[int], None],
+        *,
+        keep: Path | None = None,
+        against: Path | None = None,
+    ) -> np.ndarray:
+        """Answers [rows, figures]; `done` is told how many examples are answered. See `engine.tasks.base.Reader`."""
         import numpy as np
 
         with tempfile.TemporaryDirectory() as place:
-            source, out = Path(place) / "texts.json", Path(place) / "logits.npy"
-            source.write_text(json.dumps(list(texts)), encoding="utf-8")
-            self._ask({"do": "logits", "texts": str(source), "out": str(out), "batch": BATCH}, done)
+            source, out = Path(place) / "examples.json", Path(place) / "answers.npy"
+            source.write_text(json.dumps(asdict(examples)), encoding="utf-8")
+            files = {"keep": keep and str(keep), "against": against and str(against)}
+            self._ask({"do": "answers", "examples": str(source), "out": str(out), **files}, done)
             return np.load(out, allow_pickle=False)
 
-    def answer(self, text: str) -> tuple[list[float], float]:
-        """Logits and milliseconds for one text."""
-        found = self._ask({"do": "answer", "text": text})
-        return found["logits"], found["ms"]
+    def respond(
+        self, text: str, settings: dict[str, Any], piece: Callable[[str], None] = lambda piece: None
+    ) -> dict[str, Any]:
+        """The task's answer to a person's text; `piece` is told what is written, as it is written."""
+        return self._ask({"do": "respond", "text": text, "settings": settings}, piece=piece)
 
     def peak_memory(self) -> int:
         """Peak resident bytes of the process so far."""
         return self._ask({"do": "memory"})["peak_bytes"]
 
-    def _ask(self, request: dict[str, Any], done: Callable[[int], None] | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        request: dict[str, Any],
+        done: Callable[[int], None] = lambda done: None,
+        piece: Callable[[str], None] = lambda piece: None,
+    ) -> dict[str, Any]:
         _ = self.loaded
         self._send(request)
-        return self._receive(done)
+        return self._receive(done, piece)
 
     def _send(self, request: dict[str, Any]) -> None:
         try:
@@ -109,7 +125,9 @@ class BenchProcess:
         except OSError:
             raise self._ended() from None
 
-    def _receive(self, done: Callable[[int], None] | None = None) -> dict[str, Any]:
+    def _receive(
+        self, done: Callable[[int], None] = lambda done: None, piece: Callable[[str], None] = lambda piece: None
+    ) -> dict[str, Any]:
         while True:
             try:
                 line = self._lines.get(timeout=POLL_SECONDS)
@@ -124,11 +142,13 @@ class BenchProcess:
                     f"The saved folder {self.folder} did not pass in a fresh process: {found['error']}. "
                     "It is not offered as a result; the log holds the details."
                 )
-            if "done" not in found:
+            if not {"done", "piece"} & set(found):
                 return found
             self._check()
-            if done:
+            if "done" in found:
                 done(found["done"])
+            else:
+                piece(found["piece"])
 
     def _read(self) -> None:
         with contextlib.suppress(ValueError, OSError):

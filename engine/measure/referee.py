@@ -19,27 +19,33 @@ from engine.data.splits import Examples, Splits
 from engine.device import threads
 from engine.measure import speed
 from engine.measure.client import BenchProcess
-from engine.measure.quality import changed_answers, quality_of, same_answers
-from engine.measure.statistics import paired_difference
 from engine.measure.verdict import verdict
-from engine.run import Comparison, Measurement, Memory, Quality
-from engine.tasks import classification
+from engine.run import Comparison, Measurement, Memory, Written
+from engine.tasks import task_named
+from engine.tasks.base import Task
+from engine.tasks.writing import collapse, looked_at
 
-TRIAL_TEXTS = 1000
-"""Enough to see a loss of a point or two; the judgement on all test texts comes later."""
+TRIAL_EXAMPLES = 1000
+"""Enough to see a loss of a point or two; the judgement on all test examples comes later."""
+PARTS = ("validation", "test")
 Say = Callable[[float, float, str], None]
 """progress(done, total, message); raises `Cancelled` when the user asked to stop."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The original: its saved folder, what was measured of it, and its logits on validation and test."""
+    """The original: its saved folder, what was measured of it, and its answers on validation and test."""
 
     folder: Path
     key: str
     measurement: Measurement
     validation: np.ndarray
     test: np.ndarray
+    kept_in: Path | None = None
+
+    def kept(self, part: str) -> Path:
+        """Where more of its answers on a part of the data may lie, for tasks that compare more than figures."""
+        return kept_answers(self.kept_in or self.folder.parent, part)
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ class Judgement:
     measurement: Measurement
     comparison: Comparison
     changed: list[dict[str, Any]]
-    logits: np.ndarray
-    """What the folder answered, [texts, labels]."""
+    answers: np.ndarray
+    """What the folder answered, [rows, figures]."""
 
 
 class Referee:
@@ -64,12 +70,13 @@ class Referee:
         self._full_precision = full_precision
         self.baseline = baseline
         self._data = data
+        self._task = task_named(data.task)
         self._check = check
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Referee:
         self._original = self._stack.enter_context(
-            BenchProcess(self.baseline.folder, self._check, full_precision=self._full_precision)
+            BenchProcess(self.baseline.folder, self._task.name, self._check, full_precision=self._full_precision)
         )
         return self
 
@@ -78,29 +85,44 @@ class Referee:
 
     def trial(self, folder: Path, precision: str, say: Say) -> Judgement:
         """A quick look: some validation data, few timings."""
-        data, reference = self._data.validation.first(TRIAL_TEXTS), self.baseline.validation[:TRIAL_TEXTS]
-        return self._look(folder, precision, say, data, reference, speed.QUICK)
+        data = self._data.validation.first(TRIAL_EXAMPLES)
+        reference = _rows_of(self._data.validation, self.baseline.validation, len(data))
+        return self._look(folder, precision, say, data, reference, speed.QUICK, "validation")
 
     def judge(self, folder: Path, precision: str, say: Say) -> Judgement:
         """The whole measurement on the test split, which nothing was trained, calibrated or chosen on."""
-        return self._look(folder, precision, say, self._data.test, self.baseline.test, speed.FULL)
+        return self._look(folder, precision, say, self._data.test, self.baseline.test, speed.FULL, "test")
 
     def _look(
-        self, folder: Path, precision: str, say: Say, data: Examples, reference: np.ndarray, plan: speed.Plan
+        self,
+        folder: Path,
+        precision: str,
+        say: Say,
+        data: Examples,
+        reference: np.ndarray,
+        plan: speed.Plan,
+        part: str,
     ) -> Judgement:
-        with self.opens(folder, self._check) as bench:
-            logits = bench.logits(data.texts, lambda done: say(done, len(data), "answering in a fresh process"))
+        task = self._task
+        with self.opens(folder, task.name, self._check) as bench:
+            total = len(data) + len(data.corpus)
+            tell = lambda done: say(done, total, "answering in a fresh process")  # noqa: E731
+            answers = bench.answers(data, tell, against=self.baseline.kept(part))
             sides = [self._original, bench]
             busy = busy_share(sides)
-            singles = speed.time_singles(sides, data.texts, plan, _rounds(say, "timing one text, turn about"))
-            batches = speed.time_batches(sides, data.texts, plan, _rounds(say, "timing batches, turn about"))
-            measurement = _measurement(
-                bench, precision, quality_of(logits, data.labels), singles, batches, side=1
-            ).model_copy(update={"busy": busy})
-        original = self.baseline.measurement.model_copy(update={"quality": quality_of(reference, data.labels)})
-        comparison = _compare(original, measurement, reference, logits, singles, batches, data.labels)
-        changed = changed_answers(reference, logits, data.texts, data.labels, self._data.label_names)
-        return Judgement(measurement, comparison, changed, logits)
+            # Work is cut to the original's length: the other side may not have a tokenizer of its own for it.
+            timings = [
+                speed.time_turn_about(sides, workload, plan, _rounds(say, f"timing {workload.name}, turn about"))
+                for workload in task.workloads(data, self.baseline.folder)
+            ]
+            written = _write(bench, task, data, say) if plan is speed.FULL else None
+            measurement = _measurement(bench, precision, task, timings, side=1).model_copy(
+                update=_qualities(task, answers, data, reference) | {"busy": busy, "written": written}
+            )
+        original = self.baseline.measurement.model_copy(update=_qualities(task, reference, data, reference))
+        comparison = _compare(task, original, measurement, reference, answers, timings, data)
+        changed = task.changed(reference, answers, self._data) if part == "test" else []
+        return Judgement(measurement, comparison, changed, answers)
 
 
 def busy_share(sides: list[BenchProcess]) -> float:
@@ -111,59 +133,104 @@ def busy_share(sides: list[BenchProcess]) -> float:
 
 
 def _compare(
+    task: Task,
     original: Measurement,
     measurement: Measurement,
     reference: np.ndarray,
-    logits: np.ndarray,
-    singles: speed.Timings,
-    batches: speed.Timings,
-    labels: tuple[int, ...],
+    answers: np.ndarray,
+    timings: list[speed.Timings],
+    data: Examples,
 ) -> Comparison:
-    truth = np.asarray(labels)
+    same, of = task.same(reference, answers, data)
+    differences = task.differences(reference, answers, data)
     comparison = Comparison(
         size=(original.size_bytes or 0) / max(measurement.size_bytes or 1, 1),
-        latency=singles.ratio(),
-        throughput=batches.ratio(),
-        quality=paired_difference(classification.scores(reference, truth), classification.scores(logits, truth)),
-        same_answers=same_answers(reference, logits),
-        answers=len(truth),
+        latency=timings[0].ratio(),
+        throughput=timings[1].ratio(),
+        speeds={each.workload.name: each.ratio() for each in timings},
+        quality=next(iter(differences.values())),
+        qualities=differences,
+        collapse=collapse(original.written, measurement.written) if original.written and measurement.written else "",
+        same_answers=same,
+        answers=of,
     )
-    return comparison.model_copy(update={"verdict": verdict(original, measurement, comparison)})
+    return comparison.model_copy(update={"verdict": verdict(task, original, measurement, comparison)})
 
 
 def measure_original(
-    folder: Path, data: Splits, check: Callable[[], None], say: Say, *, full_precision: bool = True
+    folder: Path,
+    data: Splits,
+    check: Callable[[], None],
+    say: Say,
+    *,
+    full_precision: bool = True,
+    keep: Path | None = None,
 ) -> tuple[Measurement, np.ndarray, np.ndarray]:
-    """One folder alone, by default in 32 bits: its measurement, and its logits on validation and test."""
-    with BenchProcess(folder, check, full_precision=full_precision) as bench:
-        total = len(data.validation) + len(data.test)
-        validation = bench.logits(data.validation.texts, lambda done: say(done, total, "the original answers"))
-        seen = len(data.validation)
-        test = bench.logits(data.test.texts, lambda done: say(seen + done, total, "the original answers"))
-        singles = speed.time_singles(
-            [bench], data.test.texts, speed.FULL, _rounds(say, "timing the original, one text")
-        )
-        batches = speed.time_batches([bench], data.test.texts, speed.FULL, _rounds(say, "timing the original, batches"))
-        quality = quality_of(test, data.test.labels)
-        measurement = _measurement(
-            bench, "32 bits" if full_precision else "as stored", quality, singles, batches, side=0
+    """One folder alone, by default in 32 bits: its measurement, and its answers on validation and test.
+
+    `keep` is the folder for what a task wants kept besides.
+    """
+    task = task_named(data.task)
+    with BenchProcess(folder, task.name, check, full_precision=full_precision) as bench:
+        found = []
+        for part in PARTS:
+            examples: Examples = getattr(data, part)
+            total = len(examples) + len(examples.corpus)
+            tell = lambda done, total=total: say(done, total, "the original answers")  # noqa: E731
+            found.append(bench.answers(examples, tell, keep=keep and kept_answers(keep, part)))
+        validation, test = found
+        timings = [
+            speed.time_turn_about([bench], workload, speed.FULL, _rounds(say, f"timing the original, {workload.name}"))
+            for workload in task.workloads(data.test, folder)
+        ]
+        written = _write(bench, task, data.test, say)
+        precision = "32 bits" if full_precision else "as stored"
+        measurement = _measurement(bench, precision, task, timings, side=0).model_copy(
+            update=_qualities(task, test, data.test, None) | {"written": written}
         )
     return measurement, validation, test
 
 
+def kept_answers(folder: Path, part: str) -> Path:
+    """Where a task keeps more of the original's answers to a part of the data."""
+    return folder / f"{part}-kept.npy"
+
+
 def _measurement(
-    bench: BenchProcess, precision: str, quality: Quality, singles: speed.Timings, batches: speed.Timings, *, side: int
+    bench: BenchProcess, precision: str, task: Task, timings: list[speed.Timings], *, side: int
 ) -> Measurement:
     return Measurement(
         runtime=bench.loaded["runtime"],
         precision=precision,
         size_bytes=size_of(bench.folder),
-        quality=quality,
-        latency=speed.latency_of(singles, side),
-        throughput=speed.throughput_of(batches, side),
+        latency=speed.latency_of(timings[0], side),
+        throughput=speed.throughput_of(timings[1], side),
+        speeds=tuple(each.speed(side) for each in timings),
         memory=Memory(peak_bytes=bench.peak_memory(), libraries_bytes=bench.loaded["libraries_bytes"]),
         threads=threads(),
+        task=task.name,
     )
+
+
+def _qualities(task: Task, answers: np.ndarray, data: Examples, original: np.ndarray | None) -> dict[str, Any]:
+    found = tuple(task.qualities(answers, data, original))
+    return {"quality": found[0], "qualities": found}
+
+
+def _write(bench: BenchProcess, task: Task, data: Examples, say: Say) -> Written | None:
+    """What the model writes after a few prompts, the likeliest token each time."""
+    prompts = task.prompts(data)
+    found = []
+    for number, prompt in enumerate(prompts):
+        say(number, len(prompts), "looking at what it writes")
+        found.append(bench.respond(prompt, {"temperature": 0.0}))
+    return looked_at([each["text"] for each in found], [each["ids"] for each in found]) if prompts else None
+
+
+def _rows_of(examples: Examples, answers: np.ndarray, count: int) -> np.ndarray:
+    """The answers to the first `count` examples, and to what they are compared with, which lies behind."""
+    behind = answers[len(examples) :]
+    return np.concatenate([answers[:count], behind if examples.corpus else behind[:count]])
 
 
 def _rounds(say: Say, message: str) -> Callable[[int, int], None]:

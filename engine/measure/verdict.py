@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.run import Comparison, Measurement, Ratio
+from engine.tasks.base import Task
 
 NOISE = 0.05
 """A difference with a larger p-value is called noise."""
@@ -10,21 +11,20 @@ BUSY = 0.25
 """Above this share of the processor used by others, speeds are called rough."""
 
 
-def verdict(baseline: Measurement, optimized: Measurement, comparison: Comparison) -> str:
-    """Two sentences: size and speed; answers and accuracy."""
+def verdict(task: Task, baseline: Measurement, optimized: Measurement, comparison: Comparison) -> str:
+    """Size and speed; answers and quality; what a person must be warned of."""
     gains = [_smaller(comparison.size)] if comparison.size else []
     if comparison.latency and comparison.throughput:
-        gains.append(f"{_faster(comparison.latency)} for one text, {_faster(comparison.throughput)} in batches")
+        first, second = task.speeds
+        gains.append(f"{_faster(comparison.latency)} {first}, {_faster(comparison.throughput)} {second}")
     sentences = [", ".join(gains) + "."] if gains else []
     if comparison.quality and baseline.quality and optimized.quality:
-        name = optimized.quality.metric
         meaning = "within noise" if comparison.quality.p_value >= NOISE else "a real difference"
         if comparison.quality.value == 0:
             meaning = "no difference"
-        sentences.append(
-            f"{comparison.same_answers:,} of {comparison.answers:,} answers are the same; "
-            f"{name} {baseline.quality.value:.1%} → {optimized.quality.value:.1%}, {meaning}.".replace("%", " %")
-        )
+        sentences.append(task.in_words(baseline, optimized, comparison, meaning))
+    if comparison.collapse:
+        sentences.append(comparison.collapse)
     if gains and optimized.busy > BUSY:
         sentences.append("Other programs kept this machine busy: the speeds are rough.")
     return " ".join(sentences)

@@ -2,98 +2,123 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.models import importance, surgery
 from engine.models.model import Model
+from engine.tasks.base import TrainingBatch
 from engine.tasks.encoding import Encoder
-from engine.training import Batch, Budget, labels_loss, to_batch, train
+from engine.training import Budget, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import torch
 
     from engine.context import Context
     from engine.techniques.prune import Prune
 
-JUDGED_TEXTS = 512
-JUDGED_BATCH = 32
+JUDGED_BATCHES = 16
+BatchT = TypeVar("BatchT")
+
+
+@dataclass(frozen=True)
+class Judge(Generic[BatchT]):
+    """What importance is judged by: batches of texts, their loss and which of their tokens are real."""
+
+    batches: Iterable[BatchT]
+    loss_of: importance.LossOf[BatchT]
+    real_of: importance.RealOf[BatchT]
 
 
 def prune(model: Model, technique: Prune, context: Context) -> Model:
     """The model without what matters least; its profile is the one the technique foretold."""
     left = technique.after(model.profile)
-    encoder = Encoder(model.folder)
+    encoder = context.task.encoder(model.folder)
     after_step: Callable[[], None] = lambda: None  # noqa: E731
     if technique.sparsity > 0:
         context.progress(0, 0, "finding out what matters least")
-        if technique.structure == "weights":
-            after_step = _zero_weights(model, technique, encoder, context)
-        elif technique.structure == "layers":
-            _drop_layers(model, technique, encoder, context)
-        else:
-            _drop_units(model, technique, encoder, context)
+        after_step = remove(model, technique, Judge(_judged(encoder, context), context.task.loss, _real), context.note)
     if technique.recovery_minutes > 0:
-        budget = Budget(technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate)
-        best = train(model.network, labels_loss, encoder, context, budget, after_step)
-        context.note(f"After recovery, {best:.1%} of validation answers are right.")
+        budget = Budget(
+            technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate, context.task.batch_size
+        )
+        best = train(model.network, context.task.loss, encoder, context, budget, after_step)
+        context.note(f"After recovery, on validation {context.task.nouns}: {best.in_words}.")
     return model.with_profile(left)
 
 
-def _drop_units(model: Model, technique: Prune, encoder: Encoder, context: Context) -> None:
+def remove(
+    model: Model, technique: Prune, judge: Judge[BatchT], note: Callable[[str], None] = lambda _: None
+) -> Callable[[], None]:
+    """Take out of `model.network` what `judge` finds to matter least; returns what training must do after each step.
+
+    The model's profile is left as it was: `technique.after` foretells the new one.
+    """
+    if technique.structure == "weights":
+        return _zero_weights(model, technique, judge)
+    if technique.structure == "layers":
+        _drop_layers(model, technique, judge, note)
+    else:
+        _drop_units(model, technique, judge)
+    return lambda: None
+
+
+def _drop_units(model: Model, technique: Prune, judge: Judge[BatchT]) -> None:
     family, network = model.family, model.network
     heads = technique.structure == "attention heads"
     projection = family.attention_output if heads else family.feed_forward_out
     scores = importance.unit_importance(
-        network, family, projection, _judged(encoder, context), labels_loss, _real, technique.importance
+        network, family, projection, judge.batches, judge.loss_of, judge.real_of, technique.importance
     )
     if heads:
-        size = surgery.head_size(network, family)
-        scores = [score.reshape(-1, size).sum(dim=1) for score in scores]
+        groups = model.profile.head_groups
+        scores = [score.reshape(groups, -1).sum(dim=1) for score in scores]
     chosen = [score.topk(technique.kept(len(score))).indices.sort().values for score in scores]
     (surgery.keep_heads if heads else surgery.keep_neurons)(network, family, chosen)
 
 
-def _drop_layers(model: Model, technique: Prune, encoder: Encoder, context: Context) -> None:
+def _drop_layers(model: Model, technique: Prune, judge: Judge[BatchT], note: Callable[[str], None]) -> None:
     scores = importance.layer_importance(
-        model.network, model.family, _judged(encoder, context), labels_loss, _real, technique.importance
+        model.network, model.family, judge.batches, judge.loss_of, judge.real_of, technique.importance
     )
     count = technique.kept(len(scores))
     chosen = sorted(int(index) for index in scores.topk(count).indices)
     surgery.keep_layers(model.network, model.family, chosen)
-    context.note("Layers that stay: " + ", ".join(str(index + 1) for index in chosen) + ".")
+    note("Layers that stay: " + ", ".join(str(index + 1) for index in chosen) + ".")
 
 
-def _zero_weights(model: Model, technique: Prune, encoder: Encoder, context: Context) -> Callable[[], None]:
+def _zero_weights(model: Model, technique: Prune, judge: Judge[BatchT]) -> Callable[[], None]:
     """Zero the least important weights of each output row (Wanda's comparison group); returns the re-zeroing."""
     import torch
 
     scores = importance.weight_importance(
-        model.network, model.family, _judged(encoder, context), labels_loss, _real, technique.importance
+        model.network, model.family, judge.batches, judge.loss_of, judge.real_of, technique.importance
     )
+    projections = importance.projections_in_layers(model.network, model.family)
     masks = {}
     for name, score in scores.items():
         count = round(score.shape[1] * technique.sparsity)
         least = score.topk(count, dim=1, largest=False).indices
-        masks[model.network.get_submodule(name)] = torch.ones_like(score).scatter_(1, least, 0.0)
+        masks[name] = torch.ones_like(score).scatter_(1, least, 0.0)
 
     def zero() -> None:
-        with torch.no_grad():
-            for linear, mask in masks.items():
-                linear.weight.mul_(mask.to(linear.weight.device))
+        for name, mask in masks.items():
+            projections[name].weight.mul_(mask.to(projections[name].weight.device))
 
     zero()
     return zero
 
 
-def _real(batch: Batch) -> torch.Tensor:
+def _real(batch: TrainingBatch) -> torch.Tensor:
     return batch.inputs["attention_mask"]
 
 
-def _judged(encoder: Encoder, context: Context) -> Iterator[Batch]:
+def _judged(encoder: Encoder, context: Context) -> Iterator[TrainingBatch]:
     """Training batches to judge importance by, with progress."""
-    examples = context.data.train.first(JUDGED_TEXTS)
-    for number, piece in enumerate(examples.batches(JUDGED_BATCH)):
-        context.progress(number * JUDGED_BATCH, len(examples), "finding out what matters least")
-        yield to_batch(piece, encoder, 0.0)
+    # As many examples as fill the same number of steps, whatever a step of the task holds.
+    size = context.task.batch_size
+    examples = context.data.train.first(JUDGED_BATCHES * size)
+    for number, piece in enumerate(examples.batches(size)):
+        context.progress(number * size, len(examples), "finding out what matters least")
+        yield context.task.to_batch(piece, encoder, 0.0)

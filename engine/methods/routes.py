@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from engine.errors import Refused
 from engine.run import Comparison
 from engine.runtimes import Batch, runtime_named
-from engine.tasks.encoding import Encoder
 
 if TYPE_CHECKING:
     from engine.context import Context
@@ -79,6 +78,5 @@ def save_as(model: Model, calibration: list[Batch], context: Context) -> Model:
 
 
 def calibration_batches(model: Model, context: Context, count: int) -> list[Batch]:
-    """Training texts, one a batch, at their natural length."""
-    encoder = Encoder(model.folder)
-    return [encoder.batch([text]) for text in context.data.train.first(count).texts]
+    """Training examples, one a batch, at their natural length."""
+    return context.task.calibration(context.data.train.first(count), context.task.encoder(model.folder))

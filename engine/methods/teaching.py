@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.models import surgery
 from engine.models.model import Model
-from engine.tasks import classification
-from engine.tasks.encoding import Encoder
-from engine.training import Batch, Budget, train
+from engine.tasks.base import Task, TrainingBatch
+from engine.training import Budget, train
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +25,13 @@ def teach(model: Model, technique: Distill, context: Context) -> Model:
     surgery.keep_layers(model.network, model.family, chosen)
     context.note("The student begins with layers " + ", ".join(str(index + 1) for index in chosen) + ".")
     pairs = depth_pairs(left.layers, teacher.profile.layers)
-    loss_of = TeacherLoss(teacher.network, technique, pairs)
+    loss_of = TeacherLoss(context.task, teacher.network, technique, pairs)
     # The student reads the teacher's own word embeddings; training them too would cost a third of each step.
     words = model.network.get_submodule(model.family.word_embeddings).requires_grad_(False)
-    budget = Budget(technique.minutes, technique.epochs, technique.learning_rate)
-    best = train(model.network, loss_of, Encoder(model.folder), context, budget)
+    budget = Budget(technique.minutes, technique.epochs, technique.learning_rate, context.task.batch_size)
+    best = train(model.network, loss_of, context.task.encoder(model.folder), context, budget)
     words.requires_grad_(True)
-    context.note(f"The best student answers {best:.1%} of validation texts rightly.")
+    context.note(f"The best student on validation {context.task.nouns}: {best.in_words}.")
     return model.with_profile(left)
 
 
@@ -49,21 +48,21 @@ def depth_pairs(student_layers: int, teacher_layers: int) -> list[tuple[int, int
 
 
 class TeacherLoss:
-    """Softened logits and hidden states of the teacher; towards the end, the labels too.
+    """Answers and hidden states of the teacher; towards the end, the labels too.
 
-    loss = T² · KL(teacher ‖ student) at temperature T (arXiv:1503.02531)
+    loss = how far the answers are from the teacher's, softened by a temperature (`Task.disagreement`)
          + w · mean squared difference of normalized hidden states at matching depths (arXiv:1909.10351)
-         + cross-entropy with the labels in the last `label_share` of the time.
+         + the task's own loss in the last `label_share` of the time.
     """
 
-    def __init__(self, teacher: nn.Module, technique: Distill, pairs: list[tuple[int, int]]) -> None:
+    def __init__(self, task: Task, teacher: nn.Module, technique: Distill, pairs: list[tuple[int, int]]) -> None:
+        self._task = task
         self._teacher = teacher.eval().requires_grad_(False)
         self._technique = technique
         self._pairs = pairs
 
-    def __call__(self, student: nn.Module, batch: Batch) -> torch.Tensor:
+    def __call__(self, student: nn.Module, batch: TrainingBatch) -> torch.Tensor:
         import torch
-        from torch.nn import functional
 
         technique = self._technique
         self._teacher.to(batch.labels.device)
@@ -71,20 +70,14 @@ class TeacherLoss:
         with torch.no_grad():
             wanted = self._teacher(**batch.inputs, output_hidden_states=inner)
         given = student(**batch.inputs, output_hidden_states=inner)
-        heat = technique.temperature
-        loss = heat**2 * functional.kl_div(
-            functional.log_softmax(given.logits / heat, dim=-1),
-            functional.log_softmax(wanted.logits / heat, dim=-1),
-            log_target=True,
-            reduction="batchmean",
-        )
+        loss = self._task.disagreement(given, wanted, batch, technique.temperature)
         if inner:
             mask = batch.inputs["attention_mask"].unsqueeze(-1).float()
             loss = loss + technique.hidden_weight * hidden_loss(
                 given.hidden_states, wanted.hidden_states, self._pairs, mask
             )
         if batch.progress >= 1.0 - technique.label_share:
-            loss = loss + classification.loss(given.logits, batch.labels)
+            loss = loss + self._task.loss_of(given, batch)
         return loss
 
 

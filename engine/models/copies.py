@@ -18,22 +18,34 @@ Mend = Callable[[Path, Path], None]
 def mended(folder: Path, name: str, cache: Path, keep: Sequence[Path], mends: Sequence[Mend]) -> Path:
     """The folder under `cache` that holds `keep` of `folder` and what `mends` wrote.
 
-    Made once for the same contents, in a temporary folder that is then renamed: what is there is
-    whole. Files are linked where the disk allows it, so that large weights take no more room.
+    Files are linked where the disk allows it, so that large weights take no more room.
+    """
+    everything = sorted(path for path in folder.iterdir() if path.is_file())
+
+    def make(new: Path) -> None:
+        for path in keep:
+            _link(path, new / path.name)
+        for mend in mends:
+            mend(folder, new)
+
+    return made_once(cache, name, sha256_of_all(everything), make)
+
+
+def made_once(cache: Path, name: str, digest: str, make: Callable[[Path], None]) -> Path:
+    """The folder under `cache` for what `name` holds, filled by `make` where it is not there yet.
+
+    `digest` is a hash of the contents, in hexadecimal. The folder is filled under another name and
+    then renamed: what is there is whole, whichever process was first.
     """
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[-60:] or "model"
-    everything = sorted(path for path in folder.iterdir() if path.is_file())
-    place = cache / f"{plain}-{sha256_of_all(everything)[:12]}"
+    place = cache / f"{plain}-{digest[:12]}"
     if place.is_dir():
         return place
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{plain}-") as temporary:
         made = Path(temporary) / place.name
         made.mkdir()
-        for path in keep:
-            _link(path, made / path.name)
-        for mend in mends:
-            mend(folder, made)
+        make(made)
         try:
             os.replace(made, place)
         except OSError:

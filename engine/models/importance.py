@@ -9,11 +9,13 @@ al. 2019, arXiv:1906.10771; for heads Michel et al. 2019, arXiv:1905.10650). Wit
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from engine.models.families import Family
-from engine.models.surgery import layers_of, linear_of
+from engine.models.projection import Projection, is_projection
+from engine.models.surgery import layers_of, projection_of
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +42,8 @@ def unit_importance(
     """Importance of every input unit of `projection` (a name within a layer), one tensor [units] a layer."""
     import torch
 
-    linears = dict(enumerate(linear_of(layer, projection) for layer in layers_of(network, family)))
-    norms = [linear.weight.detach().norm(dim=0) for linear in linears.values()]
+    projections = dict(enumerate(projection_of(layer, projection) for layer in layers_of(network, family)))
+    norms = [one.weight.norm(dim=0) for one in projections.values()]
     if kind == "magnitude":
         return norms
     scores = [torch.zeros_like(norm) for norm in norms]
@@ -50,7 +52,7 @@ def unit_importance(
     def see(index: int, inputs: tuple[torch.Tensor, ...]) -> None:
         seen[index] = _graded(inputs[0], kind)
 
-    with _watching_inputs(network, linears, see):
+    with _watching_inputs(network, projections, see):
         for batch in _passes(network, batches, loss_of, kind):
             real = real_of(batch).unsqueeze(-1)
             for index, units in seen.items():
@@ -110,45 +112,41 @@ def weight_importance(
     real_of: RealOf[BatchT],
     kind: Kind,
 ) -> dict[str, torch.Tensor]:
-    """Importance of every single weight in the layers' matrices: name → tensor shaped like the weight.
+    """Importance of every single weight in the layers' matrices: name → tensor [out, in].
 
     gradient: |w · ∂L/∂w|, summed over batches; activation: |w| · ‖x‖₂ (Wanda, arXiv:2306.11695);
     magnitude: |w|.
     """
     import torch
 
-    linears = _linears_in_layers(network, family)
-    weights = {name: linear.weight.detach().abs() for name, linear in linears.items()}
+    projections = projections_in_layers(network, family)
+    weights = {name: one.weight.abs() for name, one in projections.items()}
     if kind == "magnitude":
         return weights
     scores = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    squares = {name: torch.zeros(linear.in_features) for name, linear in linears.items()}
+    squares = {name: torch.zeros(one.inputs) for name, one in projections.items()}
     seen: dict[str, torch.Tensor] = {}
 
     def see(name: str, inputs: tuple[torch.Tensor, ...]) -> None:
         seen[name] = inputs[0].detach()
 
-    with _watching_inputs(network, linears, see):
+    with _watching_inputs(network, projections, see):
         for batch in _passes(network, batches, loss_of, kind):
             real = real_of(batch).unsqueeze(-1)
-            for name, linear in linears.items():
+            for name, one in projections.items():
                 squares[name] += (seen[name].square() * real).sum(dim=(0, 1))
                 if kind == "gradient":
-                    scores[name] += (linear.weight.detach() * _gradient(linear.weight)).abs()
+                    scores[name] += (one.weight * one.gradient).abs()
     if kind == "activation":
-        return {name: weights[name] * squares[name].sqrt() for name in linears}
+        return {name: weights[name] * squares[name].sqrt() for name in projections}
     return scores
 
 
-def _linears_in_layers(network: PreTrainedModel, family: Family) -> dict[str, nn.Linear]:
-    from torch import nn
-
+def projections_in_layers(network: PreTrainedModel, family: Family) -> dict[str, Projection]:
+    """Name in the network → every matrix inside its layers."""
     inside = family.layers + "."
-    return {
-        name: module
-        for name, module in network.named_modules()
-        if name.startswith(inside) and isinstance(module, nn.Linear)
-    }
+    found = network.named_modules()
+    return {name: Projection(one) for name, one in found if name.startswith(inside) and is_projection(one)}
 
 
 def _passes(
@@ -171,15 +169,11 @@ KeyT = TypeVar("KeyT", int, str)
 
 def _watching_inputs(
     network: PreTrainedModel,
-    linears: Mapping[KeyT, nn.Linear],
+    projections: Mapping[KeyT, Projection],
     see: Callable[[KeyT, tuple[torch.Tensor, ...]], None],
 ) -> contextlib.AbstractContextManager[None]:
     """Call `see(key, inputs)` before each of these projections runs."""
-
-    def watch(key: KeyT) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
-        return lambda _, inputs: see(key, inputs)
-
-    return _hooks(network, [linear.register_forward_pre_hook(watch(key)) for key, linear in linears.items()])
+    return _hooks(network, [one.watch(functools.partial(see, key)) for key, one in projections.items()])
 
 
 @contextlib.contextmanager

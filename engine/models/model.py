@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused
 from engine.models.families import Family, family_of
-from engine.models.profile import Profile, Storage, read_profile
+from engine.models.headers import weight_files
+from engine.models.profile import Profile, Storage, read_config, read_profile
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,14 +47,21 @@ class Model:
         return replace(self, network=copy.deepcopy(self.network))
 
 
-def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (), seed: int = 0) -> Model:
-    """Load a resolved folder for classification, on the CPU, in 32 bits.
+def open_model(
+    folder: Path,
+    auto_class: str = "AutoModelForSequenceClassification",
+    *,
+    trust: bool = False,
+    labels: tuple[str, ...] = (),
+    seed: int = 0,
+) -> Model:
+    """Load a resolved folder with a class of `transformers`, on the CPU, in 32 bits.
 
     With `labels`, a new head for them replaces the old one (or the missing one), random from `seed`.
     Raises `Refused` where the weights do not fit the config or hold NaN.
     """
     import torch
-    from transformers import AutoModelForSequenceClassification
+    import transformers
 
     profile = read_profile(folder)
     extra = {}
@@ -66,7 +74,7 @@ def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (
     try:
         with quiet(), torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            network = AutoModelForSequenceClassification.from_pretrained(
+            network = getattr(transformers, auto_class).from_pretrained(
                 folder,
                 dtype=torch.float32,
                 local_files_only=True,
@@ -85,23 +93,37 @@ def open_model(folder: Path, *, trust: bool = False, labels: tuple[str, ...] = (
     network.eval()
     if labels:
         profile = profile.with_head(labels)
-    return Model(network=network, profile=profile, family=family_of(profile.model_type), folder=folder)
+    return Model(network=network, profile=profile, family=_family_in(network, profile), folder=folder)
+
+
+def auto_class_of(config: dict[str, Any]) -> str:
+    """The class of `transformers` that opens a saved folder, from the architecture that its config names."""
+    name = str((config.get("architectures") or [""])[0])
+    if name.endswith("ForSequenceClassification"):
+        return "AutoModelForSequenceClassification"
+    return "AutoModelForCausalLM" if name.endswith(("ForCausalLM", "LMHeadModel")) else "AutoModel"
+
+
+def _family_in(network: PreTrainedModel, profile: Profile) -> Family:
+    """The family, its names without the body's where the network is the body alone."""
+    family = family_of(profile.model_type)
+    return family if hasattr(network, family.body) else family.bare
 
 
 def open_kept(folder: Path) -> Model:
     """Load weights that a run kept, also those with fewer heads than config.json can say."""
+    import transformers
     from safetensors.torch import load_file
-    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     from engine.models.surgery import fit_attention, head_size, layers_of, linear_of
 
     profile = read_profile(folder)
-    family = family_of(profile.model_type)
-    weights = load_file(folder / "model.safetensors")
+    weights = {name: value for path in weight_files(folder) for name, value in load_file(path).items()}
     with quiet():
-        network = AutoModelForSequenceClassification.from_config(
-            AutoConfig.from_pretrained(folder, local_files_only=True)
+        network = getattr(transformers, auto_class_of(read_config(folder))).from_config(
+            transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         )
+    family = _family_in(network, profile)
     uneven = fit_attention(network, family, weights)
     network.load_state_dict(weights)
     network.eval()

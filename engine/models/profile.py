@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import Refused
-from engine.models.families import Family, family_of
-from engine.models.headers import ITEM_BYTES, Tensor, read_headers
+from engine.models.families import Family, Kind, family_of
+from engine.models.headers import ITEM_BYTES, Tensor
+from engine.models.parts import Part, is_tied, read_parameters, sort_into_parts
 from engine.technique import Frozen
 
 TOKENIZER_FILES = (
@@ -37,34 +38,22 @@ class Storage(Frozen):
     """How a folder is written: for which runtime and with how many bits a weight."""
 
     runtime: RuntimeName = "torch"
-    bits: Literal[32, 16, 8] = 32
-
-
-class Part(Frozen):
-    """Parameters of one part: in matrices (which quantize), their rows (one scale each), and in vectors."""
-
-    matrices: int = 0
-    rows: int = 0
-    vectors: int = 0
-    tensors: int = 0
-
-    @property
-    def parameters(self) -> int:
-        """All of them."""
-        return self.matrices + self.vectors
-
-    def scaled(self, share: float, *, rows: float | None = None, vectors: float | None = None) -> Part:
-        """This part with `share` of its matrices kept (rows and vectors alike unless said otherwise)."""
-        return Part(
-            matrices=round(self.matrices * share),
-            rows=round(self.rows * (share if rows is None else rows)),
-            vectors=round(self.vectors * (share if vectors is None else vectors)),
-            tensors=self.tensors,
-        )
+    bits: Literal[32, 16, 8, 4] = 32
+    group_size: int = 0
+    """Neighbours in a row that share a scale, for 4 bits."""
+    method: str = ""
+    """How 4 bits were found, for instance "awq"."""
+    kept: float = 0.0
+    """Share of the layers that stay at 8 bits where the others have 4."""
+    protected: tuple[str, ...] = ()
+    """Names of those layers, once the model was asked which they are."""
 
 
 class Profile(Frozen):
-    """What is where in a model. `attention`, `feed_forward` and `norms` are over all layers together."""
+    """What is where in a model. `attention`, `feed_forward` and `norms` are over all layers together.
+
+    A tied output head is counted once, in the embeddings: `head` is then empty.
+    """
 
     family: str
     model_type: str
@@ -85,8 +74,19 @@ class Profile(Frozen):
     uneven: bool = False
     zeros: float = 0.0
     has_head: bool = True
+    """Whether there is a classification head."""
     original_bytes: int = 0
     original_work: int = 0
+    kind: Kind = "encoder"
+    writes: bool = False
+    """Whether there is an output head, tied or not: a language model, which gives logits for every token."""
+    tied: bool = False
+    """Whether that head reads the word embeddings."""
+    kv_heads: int | None = None
+    """Heads of keys and values, each shared by a group of query heads; None: as many as `heads`."""
+    head_size: int | None = None
+    """Width of one attention head; None: `hidden` over `heads`."""
+    final_norm: Part = Part()
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -95,7 +95,7 @@ class Profile(Frozen):
             "embeddings": self.embeddings,
             "attention": self.attention,
             "feed-forward": self.feed_forward,
-            "norms": self.norms,
+            "norms": self.norms + self.final_norm,
             "head": self.head,
         }
 
@@ -104,60 +104,89 @@ class Profile(Frozen):
         """All parameters."""
         return sum(part.parameters for part in self.parts.values())
 
+    @property
+    def bytes_by_part(self) -> dict[str, int]:
+        """Part name → its bytes as `storage` keeps it, for a picture before and after."""
+        return {name: part.bytes(self.storage.bits) for name, part in self.parts.items()}
+
+    @property
+    def head_groups(self) -> int:
+        """Attention heads that can only leave together, as groups: one key and value head with its queries."""
+        return self.kv_heads or self.heads
+
     def with_layers(self, layers: int) -> Profile:
         """The same model with this many of its layers, which are all alike."""
-        share = layers / self.layers
-
-        def fewer(part: Part) -> Part:
-            return part.scaled(share).model_copy(update={"tensors": round(part.tensors * share)})
-
         parts = {
-            "attention": fewer(self.attention),
-            "feed_forward": fewer(self.feed_forward),
-            "norms": fewer(self.norms),
+            name: getattr(self, name).in_layers(layers, self.layers) for name in ("attention", "feed_forward", "norms")
         }
         return self.model_copy(update={"layers": layers, **parts})
 
     @property
     def work(self) -> int:
-        """Multiplications for one token: the weights of every layer's matrices, each used once."""
-        return self.attention.matrices + self.feed_forward.matrices
+        """Multiplications for one token: the weights of every layer's matrices, and of an output head, each used once.
+
+        A tied head costs as much as one of its own.
+        """
+        output = self.vocabulary * self.hidden if self.writes else 0
+        return self.attention.matrices + self.feed_forward.matrices + output
 
     def with_head(self, labels: tuple[str, ...]) -> Profile:
-        """The same encoder under a new head: hidden × hidden, then hidden × labels (so in every family here)."""
+        """The same body under a new classification head, which takes the place of an output head.
+
+        Encoders have hidden × hidden, then hidden × labels; decoders hidden × labels alone, without a bias.
+        """
         outputs = max(2, len(labels))
-        rows = self.hidden + outputs
-        head = Part(matrices=rows * self.hidden, rows=rows, vectors=rows, tensors=4)
-        return self.model_copy(update={"head": head, "labels": labels, "has_head": True})
+        rows = outputs if self.kind == "decoder" else self.hidden + outputs
+        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1, matrix_tensors=1)
+        if self.kind == "encoder":
+            head = head.model_copy(update={"vectors": rows, "tensors": 4, "matrix_tensors": 2})
+        changed = {"head": head, "labels": labels, "has_head": True, "writes": False, "tied": False}
+        return self.model_copy(update=changed)
 
 
 def read_profile(folder: Path) -> Profile:
     """The profile of a checkpoint folder; raises `Refused` with a sentence where there is none to read."""
     config = read_config(folder)
     family = family_of(str(config.get("model_type", "?")))
-    tensors = {with_body(name, family): tensor for name, tensor in read_headers(folder).items()}
-    parts = _sort_into_parts(tensors, family)
+    tensors = read_parameters(folder, config, family)
     has_head = any(name.startswith(family.classifier) for name in tensors)
+    tied = is_tied(config, family) and not has_head
     profile = Profile(
         family=family.name,
         model_type=config["model_type"],
+        kind=family.kind,
         labels=labels_of(config) if has_head else (),
-        layers=_number(config, family.layers_key, folder),
-        heads=_number(config, family.heads_key, folder),
-        hidden=_number(config, family.hidden_key, folder),
-        feed_forward_width=_number(config, family.feed_forward_key, folder),
-        vocabulary=_number(config, "vocab_size", folder),
-        embeddings=parts["embeddings"],
-        attention=parts["attention"],
-        feed_forward=parts["feed_forward"],
-        norms=parts["norms"],
-        head=parts["head"],
+        **_sizes(config, family, folder),
+        **sort_into_parts(tensors, family),
         tokenizer_bytes=(folder / "config.json").stat().st_size + sum(map(len, carried_files(folder).values())),
         storage=Storage(runtime="torch", bits=_stored_bits(tensors)),
         has_head=has_head,
+        tied=tied,
+        writes=tied or (not has_head and family.kind == "decoder" and f"{family.output_head}.weight" in tensors),
     )
     size = sum(tensor.bytes for tensor in tensors.values()) + 100 * len(tensors) + profile.tokenizer_bytes
     return profile.model_copy(update={"original_bytes": size, "original_work": profile.work})
+
+
+def _sizes(config: dict[str, Any], family: Family, folder: Path) -> dict[str, int]:
+    """Layers, heads and widths as config.json says them, or as the family has them where it does not."""
+    hidden, heads = (_number(config, key, folder) for key in (family.hidden_key, family.heads_key))
+
+    def number(key: str | None, otherwise: int | None) -> int:
+        if key and (config.get(key) is not None or otherwise is None):
+            return _number(config, key, folder)
+        return otherwise or 0
+
+    times = family.feed_forward_times
+    return {
+        "hidden": hidden,
+        "heads": heads,
+        "kv_heads": number(family.kv_heads_key, heads),
+        "head_size": number(family.head_size_key, max(1, hidden // heads)),
+        "layers": _number(config, family.layers_key, folder),
+        "feed_forward_width": number(family.feed_forward_key, hidden * times if times else None),
+        "vocabulary": _number(config, "vocab_size", folder),
+    }
 
 
 def carried_files(folder: Path) -> dict[str, bytes]:
@@ -223,42 +252,6 @@ def _number(config: dict[str, Any], key: str, folder: Path) -> int:
     return value
 
 
-def with_body(name: str, family: Family) -> str:
-    """A bare encoder's names lack the prefix that a classifier's have."""
-    prefixes = (family.body + ".", *family.head, family.classifier, "cls.", "lm_head", "vocab_")
-    return name if name.startswith(prefixes) else f"{family.body}.{name}"
-
-
 def _stored_bits(tensors: dict[str, Tensor]) -> Literal[32, 16]:
     widest = max((tensor for tensor in tensors.values()), key=lambda tensor: tensor.count, default=Tensor("F32", ()))
     return 16 if ITEM_BYTES.get(widest.dtype, 4) == 2 else 32
-
-
-def _sort_into_parts(tensors: dict[str, Tensor], family: Family) -> dict[str, Part]:
-    sorted_tensors: dict[str, list[Tensor]] = {
-        name: [] for name in ("embeddings", "attention", "feed_forward", "norms", "head")
-    }
-    for name, tensor in tensors.items():
-        if tensor.dtype == "I64":
-            continue  # position_ids of old checkpoints: a buffer, never saved again
-        sorted_tensors[_part_of(name, family)].append(tensor)
-    return {name: _sum(found) for name, found in sorted_tensors.items()}
-
-
-def _part_of(name: str, family: Family) -> str:
-    if not name.startswith(family.layers + "."):
-        return "embeddings" if name.startswith(f"{family.body}.embeddings") else "head"
-    within = name.removeprefix(family.layers + ".").partition(".")[2].rpartition(".")[0]
-    if within in family.attention:
-        return "attention"
-    return "feed_forward" if within in family.feed_forward else "norms"
-
-
-def _sum(tensors: list[Tensor]) -> Part:
-    matrices = [tensor for tensor in tensors if len(tensor.shape) >= 2]
-    return Part(
-        matrices=sum(tensor.count for tensor in matrices),
-        rows=sum(tensor.shape[0] for tensor in matrices),
-        vectors=sum(tensor.count for tensor in tensors if len(tensor.shape) < 2),
-        tensors=len(tensors),
-    )

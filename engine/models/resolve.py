@@ -1,7 +1,7 @@
 """From a model's name to a folder that is safe and sound to load.
 
     starter:NAME → made from the starter pack     a folder → looked at where it lies
-    org/name     → the Hub's cache or the Hub
+    org/name     → the Hub's cache or the Hub     a GGUF file → unpacked to a folder in the cache
 
 Whatever the loader, the exporter or the window would stumble over is refused here, in a sentence,
 before torch is imported. The user's folder is never written to: what must be converted (pickled
@@ -19,7 +19,11 @@ from engine.errors import Refused
 from engine.files import home
 from engine.models.copies import Mend, mended
 from engine.models.families import family_of
-from engine.models.headers import weight_files
+from engine.models.gguf_config import model_type_of
+from engine.models.gguf_header import read_gguf
+from engine.models.gguf_import import gguf_in, import_gguf
+from engine.models.grid import grid_note
+from engine.models.headers import INDEX, WEIGHTS, holds_weights, weight_files
 from engine.models.hub import ID, hub_folder
 from engine.models.pickles import convert, pickle_files
 from engine.models.profile import Profile, read_config, read_profile
@@ -72,7 +76,7 @@ def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     if name.startswith(STARTER):
         folder = _starter(name.removeprefix(STARTER), cache)
     elif (local := _local(name)) is not None:
-        folder = local
+        folder = _unpacked(local, cache, notes)
     else:
         check = partial(_check_code, name=name, trust=trust)
         folder, cached = hub_folder(name, code=trust, check=check)
@@ -83,6 +87,8 @@ def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     profile = read_profile(folder)
     check_weights(folder, config, family_of(profile.model_type), profile)
     check_tokenizer(folder, profile.vocabulary)
+    if folder.parent != cache and (note := grid_note(folder)):  # what lies in the cache was told of when it was made
+        notes.append(note)
     return ResolvedModel(name, folder, profile, tuple(notes), trust)
 
 
@@ -94,7 +100,7 @@ def _starter(name: str, cache: Path) -> Path:
 
 
 def _local(name: str) -> Path | None:
-    """The folder that `name` means; None if it can only be a model on the Hub."""
+    """The folder or the GGUF file that `name` means; None if it can only be a model on the Hub."""
     try:
         path = Path(name).expanduser()
         if path.is_dir():
@@ -102,11 +108,27 @@ def _local(name: str) -> Path | None:
         is_file = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, no such user
         raise Refused(f"{name!r} is no path to a model. Check its spelling.") from error
+    if is_file and path.suffix.lower() == ".gguf":
+        return path.resolve()
     if is_file:
-        raise Refused(f"{name} is a file. Choose the folder in which the model's files lie.")
+        raise Refused(f"{name} is a file. Choose the folder in which the model's files lie, or a GGUF file.")
     if ID.fullmatch(name):
         return None
     raise Refused(f"There is no folder {name}. Check the path, or choose another model.")
+
+
+def _unpacked(path: Path, cache: Path, notes: list[str]) -> Path:
+    """The folder itself, or the one unpacked from the GGUF file that `path` is or holds."""
+    if path.is_dir() and (path / "config.json").is_file() and (holds_weights(path) or pickle_files(path)):
+        return path
+    file = path if path.is_file() else gguf_in(path)
+    if file is None:
+        return path
+    header = read_gguf(file)
+    family_of(model_type_of(header))  # before minutes go into unpacking it
+    folder, told = import_gguf(header, cache)
+    notes += told
+    return folder
 
 
 def _check_code(folder: Path, *, name: str, trust: bool) -> None:
@@ -134,7 +156,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
     mends: list[Mend] = []
     if not weights:
         pickles = pickle_files(folder) or _no_weights(folder, config)
-        mends.append(lambda _, new: convert(pickles, new / "model.safetensors"))
+        mends.append(lambda _, new: convert(pickles, new / WEIGHTS))
         notes.append("The weights were a pickle file; a safetensors copy of them is used.")
     if not has_fast_tokenizer(folder):
         mends.append(make_fast_tokenizer)
@@ -142,7 +164,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
     if not mends:
         return folder
     small = [folder / file for file in ("config.json", *ALL_TOKENIZER_FILES)]
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     keep = [path for path in (*small, *weights, index) if path.is_file()]
     code = sorted(folder.glob("*.py")) if trust else []
     return mended(folder, name, cache, [*keep, *code], mends)
@@ -150,7 +172,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
 
 def _no_weights(folder: Path, config: dict[str, Any]) -> list[Path]:
     """Say what is there instead of weights."""
-    others = (".onnx", ".h5", ".msgpack", ".gguf", ".xml")
+    others = (".onnx", ".h5", ".msgpack", ".xml")
     found = [path.name for path in sorted(folder.iterdir()) if path.suffix in others]
     instead = f" (only {', '.join(found[:3])}, made for other programs)" if found else ""
     raise Refused(

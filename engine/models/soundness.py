@@ -7,8 +7,9 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.models.families import Family
-from engine.models.headers import Tensor, read_headers
-from engine.models.profile import Profile, labels_of, with_body
+from engine.models.headers import Tensor
+from engine.models.parts import read_parameters
+from engine.models.profile import Profile, labels_of
 from engine.models.tokenizer_files import ALL_TOKENIZER_FILES
 
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -34,17 +35,33 @@ def check_weights(folder: Path, config: dict[str, Any], family: Family, profile:
             f"The model in {folder} is quantized already, which cannot be undone. "
             "Choose the model that it was made from."
         )
-    tensors = {with_body(name, family): tensor for name, tensor in read_headers(folder).items()}
+    _check_settings(config, family, profile, folder)
+    tensors = read_parameters(folder, config, family)
     _check_layers(tensors, family, profile, folder)
     for name, shape in _expected(family, profile).items():
         _check_shape(name, tensors.get(name), shape, folder)
-    if profile.hidden % profile.heads:
+    if profile.has_head:
+        _check_head(tensors, config, family, folder)
+
+
+def _check_settings(config: dict[str, Any], family: Family, profile: Profile, folder: Path) -> None:
+    """What config.json alone can get wrong."""
+    for key in family.unsupported:
+        if config.get(key):
+            raise Refused(
+                f"config.json in {folder} switches '{key}' on, with which Bozzetto cannot take a {family.name} apart. "
+                "Choose a model without it."
+            )
+    if profile.hidden % profile.heads and not config.get(family.head_size_key or ""):
         raise Refused(
             f"config.json in {folder} asks for {profile.heads} attention heads, which do not divide "
             f"{profile.hidden} numbers evenly. Copy or download the model again."
         )
-    if profile.has_head:
-        _check_head(tensors, config, family, folder)
+    if profile.heads % profile.head_groups:
+        raise Refused(
+            f"config.json in {folder} asks for {profile.heads} attention heads that share {profile.kv_heads} heads of "
+            "keys and values, which does not come out even. Copy or download the model again."
+        )
 
 
 def _check_layers(tensors: dict[str, Tensor], family: Family, profile: Profile, folder: Path) -> None:
@@ -59,14 +76,23 @@ def _check_layers(tensors: dict[str, Tensor], family: Family, profile: Profile, 
 
 
 def _expected(family: Family, profile: Profile) -> dict[str, tuple[int, int]]:
-    """Name of each matrix that the config describes → its shape."""
+    """Name of each matrix that the config describes → its shape as stored."""
     hidden, width = profile.hidden, profile.feed_forward_width
+    size = profile.head_size or hidden // profile.heads
+    queries, shared = profile.heads * size, profile.head_groups * size
+    inside = {family.key: (shared, hidden), family.value: (shared, hidden)}
+    # Where all three are fused, the last one said is that of the one projection.
+    inside[family.query] = (queries + 2 * shared if family.fused else queries, hidden)
+    inside[family.attention_output] = (hidden, queries)
+    inside |= dict.fromkeys(family.feed_forward_inputs, (width, hidden))
+    inside[family.feed_forward_out] = (hidden, width)
+    if family.transposed:
+        inside = {part: (columns, rows) for part, (rows, columns) in inside.items()}
     shapes = {f"{family.word_embeddings}.weight": (profile.vocabulary, hidden)}
     for place in range(profile.layers):
-        layer = f"{family.layers}.{place}"
-        shapes |= {f"{layer}.{part}.weight": (hidden, hidden) for part in family.attention}
-        shapes[f"{layer}.{family.feed_forward_in}.weight"] = (width, hidden)
-        shapes[f"{layer}.{family.feed_forward_out}.weight"] = (hidden, width)
+        shapes |= {f"{family.layers}.{place}.{part}.weight": shape for part, shape in inside.items()}
+    if profile.writes and not profile.tied:
+        shapes[f"{family.output_head}.weight"] = (profile.vocabulary, hidden)
     return shapes
 
 

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 RESOURCES = Path(str(files("resources")))
+PATHS = {"adapter", "folder", "train", "validation", "test", "corpus"}
+WEIGHTS = "model.safetensors"
+# What makes a folder of encoder weights a sentence-transformers folder, where a package has it.
+SENTENCE_FILES = (
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+)
 
 
 class StarterError(Exception):
@@ -42,31 +51,59 @@ class _Entry(BaseModel):
 
 
 class StarterModel(_Entry):
-    """A fine-tuned model: base weights inside a Python package, plus a LoRA adapter of ours.
+    """A model; `data` names the data set that it is tested on.
 
-    `base` is the base's name on the Hub, for the record; `base_sha256` is that of
-    `package_folder`/model.safetensors; `labels` are in the order of the model's outputs; `data`
-    names the data set that the model was trained and tested on.
+    `labels` are a classifier's, in the order of its outputs; other models have none.
     """
 
     family: str
     data: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+
+class ShippedModel(StarterModel):
+    """A model that lies whole in `folder`; `weights_sha256` is that of its model.safetensors."""
+
+    folder: Path
+    weights_sha256: str
+
+
+class PackagedModel(StarterModel):
+    """A model that lies whole inside a Python package.
+
+    `base` is its name on the Hub, for the record; `base_sha256` is that of
+    `package_folder`/model.safetensors.
+    """
+
     base: str
     package: str
     package_folder: str
     base_sha256: str
+
+
+class AdaptedModel(PackagedModel):
+    """A fine-tuned classifier: base weights inside a Python package, plus a LoRA adapter of ours."""
+
     adapter: Path
 
 
 class StarterData(_Entry):
-    """A data set: three Parquet files with a column of text and a column of labels."""
+    """A data set: three Parquet files with a column of text.
+
+    Beside the text stands a label in `label_column` (classification), nothing (language modelling),
+    or in `answers_column` the list of the ids of the texts to be found in `corpus`, a Parquet file
+    with a column of ids and a column of text (sentence similarity).
+    """
 
     train: Path
     validation: Path
     test: Path
     text_column: str
-    label_column: str
+    label_column: str | None = None
+    answers_column: str | None = None
+    corpus: Path | None = None
+    corpus_id_column: str | None = None
+    corpus_text_column: str | None = None
 
 
 class Catalogue(BaseModel):
@@ -74,7 +111,7 @@ class Catalogue(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    models: dict[str, StarterModel]
+    models: dict[str, ShippedModel | PackagedModel | AdaptedModel]
     data: dict[str, StarterData]
 
 
@@ -86,7 +123,7 @@ def catalogue() -> Catalogue:
     for entries in listed.values():
         for name, entry in entries.items():
             entry["name"] = name
-            for field in {"adapter", "train", "validation", "test"} & entry.keys():
+            for field in PATHS & entry.keys():
                 entry[field] = RESOURCES / entry[field]
     return Catalogue.model_validate(listed)
 
@@ -108,11 +145,11 @@ def data_files(name: str) -> StarterData:
     return _find(catalogue().data, name, "data set")
 
 
-def base_folder(model: StarterModel) -> Path:
+def base_folder(model: PackagedModel) -> Path:
     """The folder of the base weights and tokenizer, after checking the weights' SHA-256.
 
     The package is located, not imported: none of its code runs. StarterError if it is missing or
-    its weights are not the ones that the adapter was trained on.
+    its weights are not the ones that the catalogue names.
     """
     try:
         folder = Path(str(distribution(model.package).locate_file(model.package_folder)))
@@ -121,24 +158,27 @@ def base_folder(model: StarterModel) -> Path:
             f"The starter model “{model.name}” needs the Python package {model.package}, which is "
             f"not installed: run `pip install {model.package}`."
         ) from None
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise StarterError(
-            f"The package {model.package} should hold {weights}, but the file is missing: "
-            f"run `pip install --force-reinstall {model.package}`."
-        )
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != model.base_sha256:
-        raise StarterError(
-            f"{weights} is not the file that “{model.name}” was trained on (its SHA-256 is "
-            f"{found[:12]}…, expected {model.base_sha256[:12]}…): "
-            f"run `pip install --force-reinstall {model.package}`."
-        )
+    _check_weights(
+        folder / WEIGHTS,
+        model.base_sha256,
+        f"run `pip install --force-reinstall {model.package}`.",
+        f"the file that “{model.name}” is made from",
+    )
     return folder
 
 
-def base_model(model: StarterModel, folder: Path) -> "BertForSequenceClassification":
+def _check_weights(weights: Path, expected: str, remedy: str, what: str) -> None:
+    if not weights.is_file():
+        raise StarterError(f"{weights} should be {what}, but the file is missing: {remedy}")
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise StarterError(
+            f"{weights} is not {what} (its SHA-256 is {found[:12]}…, expected {expected[:12]}…): {remedy}"
+        )
+
+
+def base_model(model: AdaptedModel, folder: Path) -> "BertForSequenceClassification":
     """The base weights (fp32, on the CPU) of `base_folder` under an untrained head."""
     from safetensors.torch import load_file
     from transformers import BertConfig, BertForSequenceClassification
@@ -151,7 +191,7 @@ def base_model(model: StarterModel, folder: Path) -> "BertForSequenceClassificat
         problem_type="single_label_classification",
     )
     classifier = BertForSequenceClassification(config)
-    weights = load_file(folder / "model.safetensors")
+    weights = load_file(folder / WEIGHTS)
     # Old checkpoints store this buffer, which the model now makes by itself.
     weights.pop("embeddings.position_ids", None)
     classifier.bert.load_state_dict(weights)
@@ -159,10 +199,16 @@ def base_model(model: StarterModel, folder: Path) -> "BertForSequenceClassificat
 
 
 def content_key(model: StarterModel) -> str:
-    """12 hex digits that change when the base, the adapter or transformers' version does."""
-    digest = hashlib.sha256(f"{model.base_sha256} {version('transformers')}".encode())
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        digest.update((model.adapter / name).read_bytes())
+    """12 hex digits that change when the weights, the adapter or transformers' version does."""
+    digest = hashlib.sha256()
+    if isinstance(model, PackagedModel):
+        digest.update(f"{model.base_sha256} {version('transformers')}".encode())
+    if isinstance(model, AdaptedModel):
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            digest.update((model.adapter / name).read_bytes())
+    if isinstance(model, ShippedModel):
+        for path in sorted(model.folder.iterdir()):
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -195,7 +241,7 @@ def _save_tokenizer(base: Path, folder: Path) -> None:
     shutil.copyfile(base / "tokenizer_config.json", folder / "tokenizer_config.json")
 
 
-def _save_merged(model: StarterModel, folder: Path) -> None:
+def _save_merged(model: AdaptedModel, folder: Path) -> None:
     base = base_folder(model)
     classifier = base_model(model, base)
     _add_adapter(classifier, model.adapter)
@@ -203,13 +249,39 @@ def _save_merged(model: StarterModel, folder: Path) -> None:
     _save_tokenizer(base, folder)
 
 
+def _copy_packaged(model: PackagedModel, folder: Path) -> None:
+    base = base_folder(model)
+    for name in ("config.json", WEIGHTS, *SENTENCE_FILES):
+        if (base / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(base / name, folder / name)
+    _save_tokenizer(base, folder)
+
+
+def _copy_shipped(model: ShippedModel, folder: Path) -> None:
+    remedy = "install the program again."
+    _check_weights(model.folder / WEIGHTS, model.weights_sha256, remedy, f"the weights of “{model.name}”")
+    shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
+
+
+def _make(model: StarterModel, folder: Path) -> None:
+    if isinstance(model, AdaptedModel):
+        _save_merged(model, folder)
+    elif isinstance(model, PackagedModel):
+        _copy_packaged(model, folder)
+    elif isinstance(model, ShippedModel):
+        _copy_shipped(model, folder)
+
+
 def materialize(name: str, cache: Path) -> Path:
     """An ordinary Hugging Face folder of the starter model `name`, made once under `cache`.
 
-    Holds config.json, model.safetensors (fp32, adapter merged), tokenizer.json and
-    tokenizer_config.json. Made in a temporary folder that is then renamed, so that what is there is
-    complete; of two processes that make it at once, the second takes the first's. About 6 s and
-    91 MB. StarterError if the name is unknown or the base weights are missing or changed.
+    Holds config.json, model.safetensors (fp32 with the adapter merged, or as shipped),
+    tokenizer.json, tokenizer_config.json and, for an embedder, what makes it a
+    sentence-transformers folder. Made in a temporary folder that is then renamed, so that what is
+    there is complete; of two processes that make it at once, the second takes the first's. About
+    6 s and 91 MB with an adapter. StarterError if the name is unknown or the weights are missing or
+    changed.
     """
     model = starter_model(name)
     folder = cache / f"{name}-{content_key(model)}"
@@ -218,7 +290,7 @@ def materialize(name: str, cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as temporary:
         made = Path(temporary) / folder.name
-        _save_merged(model, made)
+        _make(model, made)
         try:
             os.replace(made, folder)
         except OSError:

@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from engine.errors import Refused
 from engine.models.profile import Profile, RuntimeName
 from engine.technique import Forecast
 
@@ -23,9 +24,47 @@ if TYPE_CHECKING:
 Batch = Mapping[str, "np.ndarray"]
 """Input name ("input_ids", "attention_mask", …) → int64 array [texts, tokens]."""
 Session = Callable[[Batch], "np.ndarray"]
-"""A loaded model: a batch in, float32 logits [texts, labels] out."""
+"""A loaded model: a batch in, its first output in float32 out: logits [texts, labels], or states [texts, tokens, …]."""
 SIZE_ERROR = 0.02
 BASIS = "measured on a 2-core machine with AVX512-VNNI"
+
+
+class Writer(ABC):
+    """A loaded causal language model, one text at a time, with a key-value cache. All ids are int64."""
+
+    vocabulary: int
+    """How many logits a token gets."""
+    longest: int
+    """How many tokens a text may have, what is written included."""
+
+    @abstractmethod
+    def logits(self, ids: np.ndarray) -> np.ndarray:
+        """[windows, tokens] → float32 [windows, tokens, vocabulary]; without the cache, which stays as it was."""
+
+    @abstractmethod
+    def start(self, ids: np.ndarray) -> np.ndarray:
+        """[tokens]: forget the text before, read this prompt → float32 [vocabulary] of the next token."""
+
+    @abstractmethod
+    def step(self, token: int) -> np.ndarray:
+        """Read one token more → float32 [vocabulary] of the next."""
+
+    def _must_fit(self, tokens: int) -> None:
+        if tokens < 1:
+            raise Refused("There is no token to go on from. Type a text first.")
+        if tokens > self.longest:
+            raise Refused(
+                f"The text would have {tokens} tokens, but this model can take {self.longest} at most. Shorten it."
+            )
+
+
+def longest_text(config: Mapping[str, Any]) -> int:
+    """Tokens that a text may have by a config.json: positions, or the window that attention looks back over."""
+    positions = config.get("max_position_embeddings") or config.get("n_positions") or 0
+    window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
+    if not isinstance(positions, int) or positions < 1:
+        raise Refused("config.json does not say how many positions the model has. Copy or download the model again.")
+    return min(positions, window) if isinstance(window, int) else positions
 
 
 class Runtime(ABC):
@@ -48,6 +87,10 @@ class Runtime(ABC):
         if not absent:
             return None
         return f"{self.title} is not installed here (missing: {', '.join(absent)}). Install it with pip."
+
+    def holds(self, folder: Path) -> bool:
+        """Whether `folder` is one of this runtime."""
+        return (folder / self.marker).is_file()
 
     def refusal(self, profile: Profile) -> str | None:
         """Why a model of this profile cannot be kept in this runtime, or None."""
@@ -82,3 +125,7 @@ class Runtime(ABC):
 
         `full_precision` computes in 32 bits whatever is stored: so the original is run.
         """
+
+    def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
+        """Load a saved folder of a causal language model on the CPU; as `load` otherwise."""
+        raise Refused(f"{self.title} cannot run text generators here yet. Choose OpenVINO or PyTorch.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.models.profile import Profile, RuntimeName
-from engine.runtimes.base import Batch, Runtime, Session
+from engine.runtimes.base import Batch, Runtime, Session, Writer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +52,9 @@ class OpenVinoRuntime(Runtime):
         import openvino
 
         progress("translating the model to OpenVINO")
-        graph = _export(model, calibration)
-        if model.storage.bits == 8:
+        writes = model.network.can_generate()
+        graph = _decoder(model, calibration, progress) if writes else _export(model, calibration)
+        if model.storage.bits == 8 and not writes:
             progress("reading calibration texts")
             graph = _to_int8(graph, calibration)
         graph.set_rt_info(str(model.storage.bits), list(BITS_KEY))
@@ -68,12 +69,7 @@ class OpenVinoRuntime(Runtime):
 
         core = openvino.Core()
         graph = core.read_model(folder / FILE)
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-        if full_precision or (
-            graph.has_rt_info(list(BITS_KEY)) and graph.get_rt_info(list(BITS_KEY)).astype(str) == "32"
-        ):
-            settings["INFERENCE_PRECISION_HINT"] = "f32"
-        compiled = core.compile_model(graph, "CPU", settings)
+        compiled = core.compile_model(graph, "CPU", _settings(graph, threads, full_precision))
         names = {name for entry in compiled.inputs for name in entry.names}
         request = compiled.create_infer_request()
 
@@ -83,11 +79,44 @@ class OpenVinoRuntime(Runtime):
 
         return session
 
+    def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
+        """The stateful graph, compiled for the CPU; computes and keeps its cache as `load` says."""
+        import openvino
+
+        from engine.runtimes.openvino_writer import OpenVinoWriter
+
+        graph = openvino.Core().read_model(folder / FILE)
+        return OpenVinoWriter(folder, graph, _settings(graph, threads, full_precision))
+
+
+def _settings(graph: Any, threads: int, full_precision: bool) -> dict[str, Any]:
+    """As OpenVINO computes by default, but 32 bits where those are stored or asked for."""
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    stored = graph.get_rt_info(list(BITS_KEY)).astype(str) if graph.has_rt_info(list(BITS_KEY)) else ""
+    if full_precision or stored == "32":
+        settings |= {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+        settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
+    return settings
+
 
 def _smoothed(profile: Profile) -> int:
     """Inputs that NNCF scales, each by a number of its own, before a matrix (SmoothQuant, arXiv:2211.10438)."""
     attention_width = profile.attention.matrices // (4 * profile.hidden * profile.layers)
     return profile.layers * (2 * profile.hidden + attention_width + profile.feed_forward_width) + 2 * profile.hidden
+
+
+def _decoder(model: Model, calibration: Sequence[Batch], progress: Callable[[str], None]) -> Any:
+    """A text generator's graph with its weights as the storage says."""
+    from engine.runtimes.decoder_graph import decoder_graph
+    from engine.runtimes.weight_compression import compress
+
+    graph = decoder_graph(model.network)
+    if model.storage.bits > 8:
+        return graph
+    progress(f"writing weights in {model.storage.bits} bits")
+    graph, coverage = compress(graph, model.storage, calibration)
+    progress(f"{coverage:.1%} of the weights are in {model.storage.bits} bits or the 8 that are kept beside them")
+    return graph
 
 
 def _export(model: Model, calibration: Sequence[Batch]) -> Any:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
-from engine.models.profile import Profile, RuntimeName
-from engine.runtimes.base import Batch, Runtime, Session
+from engine.models.headers import WEIGHTS, holds_weights
+from engine.models.profile import Profile, RuntimeName, read_config
+from engine.runtimes.base import Batch, Runtime, Session, Writer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,9 +31,13 @@ class TorchRuntime(Runtime):
     name: ClassVar[RuntimeName] = "torch"
     title: ClassVar[str] = "PyTorch"
     packages: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-    marker: ClassVar[str] = "model.safetensors"
+    marker: ClassVar[str] = WEIGHTS
     uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (1.4, 2.0), 8: (0.3, 1.0)}
+
+    def holds(self, folder: Path) -> bool:
+        """Weights in one file or in shards."""
+        return holds_weights(folder)
 
     def refusal(self, profile: Profile) -> str | None:
         """Refused where `from_pretrained` could not rebuild the shapes, and for 8 bits without torchao."""
@@ -80,19 +85,29 @@ class TorchRuntime(Runtime):
     def load(self, folder: Path, threads: int, *, full_precision: bool = False) -> Session:
         """`from_pretrained` of the folder alone, offline; `full_precision` computes in 32 bits whatever is stored."""
         import torch
-        from transformers import AutoModelForSequenceClassification
+        import transformers
+
+        from engine.models.model import auto_class_of
 
         torch.set_num_threads(threads)
-        network = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True
-        ).eval()
+        network = (
+            getattr(transformers, auto_class_of(read_config(folder)))
+            .from_pretrained(folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True)
+            .eval()
+        )
 
         def session(batch: Batch) -> np.ndarray:
             with torch.inference_mode():
                 tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
-                return network(**tensors).logits.float().numpy()
+                return network(**tensors)[0].float().numpy()
 
         return session
+
+    def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
+        """`AutoModelForCausalLM`, as `load` otherwise."""
+        from engine.runtimes.torch_writer import TorchWriter
+
+        return TorchWriter(folder, threads, full_precision=full_precision)
 
 
 def half_type() -> torch.dtype:
@@ -112,14 +127,16 @@ def _save_int8(network: PreTrainedModel, folder: Path) -> None:
     """transformers quantizes while loading, so the 32-bit folder is written first and read again."""
     import tempfile
 
+    import transformers
     from torchao.quantization import Int8WeightOnlyConfig
-    from transformers import AutoModelForSequenceClassification, TorchAoConfig
 
     with tempfile.TemporaryDirectory(dir=folder.parent) as plain:
         network.save_pretrained(plain)
-        narrowed = AutoModelForSequenceClassification.from_pretrained(
+        narrowed = type(network).from_pretrained(
             plain,
-            quantization_config=TorchAoConfig(quant_type=Int8WeightOnlyConfig(version=2), modules_to_not_convert=[]),
+            quantization_config=transformers.TorchAoConfig(
+                quant_type=Int8WeightOnlyConfig(version=2), modules_to_not_convert=[]
+            ),
             local_files_only=True,
         )
     narrowed.save_pretrained(folder)

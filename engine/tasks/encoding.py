@@ -17,6 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from engine.data.splits import Examples
     from engine.runtimes import Batch
 
 TOKEN_TYPE_FAMILIES = ("bert",)
@@ -29,7 +30,7 @@ class Encoder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -44,21 +45,28 @@ class Encoder:
     @property
     def longest(self) -> int:
         """Tokens the model can take. RoBERTa's positions begin after the padding's index."""
-        positions = int(self._config.get("max_position_embeddings", LONGEST))
-        if "roberta" in self._config["model_type"] or self._config["model_type"] == "camembert":
-            positions -= int(self._config.get("pad_token_id") or 0) + 1
+        positions = int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or LONGEST)
+        if "roberta" in self.config["model_type"] or self.config["model_type"] == "camembert":
+            positions -= int(self.config.get("pad_token_id") or 0) + 1
         return max(2, min(positions, LONGEST))
+
+    def batch_of(self, examples: Examples) -> Batch:
+        """Input arrays of examples, as the task reads them."""
+        return self.batch(examples.texts)
 
     def batch(self, texts: Sequence[str]) -> Batch:
         """Input arrays int64 [texts, tokens], padded to the longest of these texts."""
-        encodings = self.tokenizer.encode_batch(list(texts))
-        width = max(len(encoding.ids) for encoding in encodings)
-        ids = np.full((len(encodings), width), int(self._config.get("pad_token_id") or 0), dtype=np.int64)
+        return self.padded([encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))])
+
+    def padded(self, rows: Sequence[Sequence[int]]) -> Batch:
+        """Input arrays int64 [rows, tokens] of ids, filled up on the right; the mask is 1 at what was given."""
+        width = max(len(row) for row in rows)
+        ids = np.full((len(rows), width), int(self.config.get("pad_token_id") or 0), dtype=np.int64)
         mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = row
+            mask[place, : len(row)] = 1
         arrays = {"input_ids": ids, "attention_mask": mask}
-        if self._config["model_type"] in TOKEN_TYPE_FAMILIES:
+        if self.config["model_type"] in TOKEN_TYPE_FAMILIES:
             arrays["token_type_ids"] = np.zeros_like(ids)
         return arrays

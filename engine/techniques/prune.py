@@ -126,11 +126,8 @@ class Prune(Technique):
         if self.structure == "attention heads":
             return self._fewer_heads(profile)
         width = self.kept(profile.feed_forward_width)
-        share = width / profile.feed_forward_width
-        changed = _narrowed(profile.feed_forward, profile, profile.feed_forward_width, width)
-        return profile.model_copy(
-            update={"feed_forward_width": width, "feed_forward": profile.feed_forward.scaled(share, **changed)}
-        )
+        part = profile.feed_forward.narrowed(width, profile.feed_forward_width)
+        return profile.model_copy(update={"feed_forward_width": width, "feed_forward": part})
 
     def estimate(self, profile: Profile) -> Estimate:
         """Size by counting what is left; speed by the work that is left."""
@@ -152,20 +149,22 @@ class Prune(Technique):
         return prune(model, self, context)
 
     def _fewer_heads(self, profile: Profile) -> Profile:
-        heads = self.kept(profile.heads)
-        plainly = profile.loads_plainly and (
-            heads == profile.heads or family_of(profile.model_type).head_size_in_config
-        )
-        storage = profile.storage if plainly else Storage(runtime="onnxruntime", bits=32)
-        width = profile.hidden
-        changed = _narrowed(profile.attention, profile, 3 * width, round(3 * width * heads / profile.heads))
+        """Whole groups of heads leave where queries are grouped; config.json cannot say every count."""
+        groups = self.kept(profile.head_groups)
+        heads = profile.heads // profile.head_groups * groups
+        if heads == profile.heads:
+            return profile
+        family = family_of(profile.model_type)
+        uneven = profile.uneven or not family.says_heads(heads, profile.hidden)
         return profile.model_copy(
             update={
                 "heads": heads,
-                "attention": profile.attention.scaled(heads / profile.heads, **changed),
-                "loads_plainly": plainly,
-                "uneven": not plainly,
-                "storage": storage,
+                "kv_heads": groups,
+                "head_size": profile.head_size or profile.hidden // profile.heads,
+                "attention": profile.attention.narrowed(groups, profile.head_groups),
+                "loads_plainly": profile.loads_plainly and not uneven,
+                "uneven": uneven,
+                "storage": Storage(runtime="onnxruntime", bits=32) if uneven else profile.storage,
             }
         )
 
@@ -175,15 +174,17 @@ class Prune(Technique):
         if self.structure == "layers":
             return f"{before.layers - left.layers} of {before.layers} layers leave: smaller and faster for real."
         if self.structure == "attention heads":
-            text = f"{before.heads - left.heads} of {before.heads} heads leave in every layer."
-            elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
-            return text + ("" if left.loads_plainly else elsewhere)
+            return _heads_line(before, left)
         gone = before.feed_forward_width - left.feed_forward_width
         return f"{gone:,} of {before.feed_forward_width:,} neurons leave in every layer: smaller and faster for real."
 
 
-def _narrowed(part: Any, profile: Profile, inner: int, inner_left: int) -> dict[str, float]:
-    """Shares of rows and vectors left when only the inner dimension shrinks (the outer, hidden one stays)."""
-    outer = profile.hidden
-    share = (inner_left + outer) / (inner + outer)
-    return {"rows": share, "vectors": share}
+def _heads_line(before: Profile, left: Profile) -> str:
+    gone, groups = before.heads - left.heads, before.head_groups
+    if not gone and groups < before.heads:
+        return f"No head leaves: they share keys and values in {groups} groups, which can only leave whole."
+    text = f"{gone} of {before.heads} heads leave in every layer"
+    if groups < before.heads:
+        text += f", as {groups - left.head_groups} of {groups} groups that share keys and values"
+    elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
+    return text + "." + ("" if left.loads_plainly else elsewhere)

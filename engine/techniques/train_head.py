@@ -75,13 +75,12 @@ class TrainHead(Technique):
 
     def apply(self, model: Model, context: Context) -> Model:
         """Train the head (and the body, if asked) on the training split."""
-        from engine.tasks.encoding import Encoder
-        from engine.training import Budget, labels_loss, train
+        from engine.training import Budget, train
 
         if not self.whole_model:
             model.network.get_submodule(model.family.body).requires_grad_(False)
         budget = Budget(self.minutes, self.epochs, self.learning_rate)
-        best = train(model.network, labels_loss, Encoder(model.folder), context, budget)
+        best = train(model.network, context.task.loss, context.task.encoder(model.folder), context, budget)
         model.network.requires_grad_(True)
-        context.note(f"The new head answers {best:.1%} of validation texts rightly.")
+        context.note(f"The new head on validation texts: {best.in_words}.")
         return model.with_profile(self.after(model.profile))

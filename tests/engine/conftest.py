@@ -64,7 +64,8 @@ def tiny_model(
     def make(family: str, **settings: int | bool) -> Path:
         key = repr((family, sorted(settings.items())))
         if key not in built_models:
-            built_models[key] = tiny_models.build(tmp_path_factory.mktemp("built") / family, family, **settings)
+            build = tiny_models.build_decoder if family in tiny_models.DECODERS else tiny_models.build
+            built_models[key] = build(tmp_path_factory.mktemp("built") / family, family, **settings)
         return Path(shutil.copytree(built_models[key], tmp_path_factory.mktemp("tiny") / family))
 
     return make

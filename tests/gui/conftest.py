@@ -1,5 +1,6 @@
 """A window, or parts of one, on a home of its own and before an engine that is not one."""
 
+import gc
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -14,6 +15,17 @@ from gui.worker import Worker
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in.py")))
 QUICK = Patience(cancel=400, quit=700, batch=10)
 WAIT_MS = 10_000
+
+
+@pytest.fixture(autouse=True)
+def garbage_in_this_thread():
+    """As in the program (see `gui.garbage`): a library's own thread must not destroy a widget while another paints."""
+    gc.collect()
+    gc.freeze()  # what earlier tests brought in (torch, for one) is not looked through again and again
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.models.starter import data_files, starter_model
-from resources.make_kinds import LABELS, Row, digest, split_of
+from resources.make_kinds import LABELS, Row, split_of
+from resources.wordnet import digest
 
 SPLITS = ("train", "validation", "test")
 

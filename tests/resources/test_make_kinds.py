@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from resources.make_kinds import SPLITS, Row, digest, read_definitions, split_and_cap, write
+from resources.make_kinds import SPLITS, Row, read_definitions, split_and_cap, write
+from resources.wordnet import digest
 
 NOTICE = "  1 This software and database is being provided to you  \n  2   \n  3 keep this notice  \n"
 GLOSSES = [

@@ -65,8 +65,9 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path, raw: bytes):
         read_header(path)
 
 
-def index(folder: Path, *names: object) -> None:
-    weight_map = {f"tensor {place}": name for place, name in enumerate(names)}
+def index(folder: Path, *names: object, tensors: str = "abcdefg") -> None:
+    """An index that says that the first of `tensors` lies in the first file of `names`, and so on."""
+    weight_map = dict(zip(tensors, names, strict=False))
     text = json.dumps({"weight_map": weight_map})
     (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
@@ -76,6 +77,44 @@ def test_shards_are_read_together(tmp_path: Path):
     write(tmp_path / "two.safetensors", {"b": F32})
     index(tmp_path, "one.safetensors", "two.safetensors")
     assert sorted(read_headers(tmp_path)) == ["a", "b"]
+
+
+def test_a_shard_may_hold_many_tensors(tmp_path: Path):
+    second = {**F32, "data_offsets": [24, 48]}
+    write(tmp_path / "one.safetensors", {"a": F32, "b": second}, b"\0" * 48)
+    index(tmp_path, "one.safetensors", "one.safetensors")
+    assert weight_files(tmp_path) == [tmp_path / "one.safetensors"]
+    assert sum(tensor.bytes for tensor in read_headers(tmp_path).values()) == 48
+
+
+def test_one_file_wins_over_an_index_as_it_does_in_transformers(tmp_path: Path):
+    write(tmp_path / "model.safetensors", {"a": F32})
+    index(tmp_path, "one.safetensors", "gone.safetensors")
+    assert list(read_headers(tmp_path)) == ["a"]
+
+
+def test_a_tensor_in_two_shards_is_refused(tmp_path: Path):
+    write(tmp_path / "one.safetensors", {"a": F32})
+    write(tmp_path / "two.safetensors", {"a": F32})
+    index(tmp_path, "one.safetensors", "two.safetensors")
+    with pytest.raises(Refused, match=r"'a' twice, in one\.safetensors and in two\.safetensors"):
+        read_headers(tmp_path)
+
+
+def test_a_tensor_that_its_shard_lacks_is_refused(tmp_path: Path):
+    write(tmp_path / "one.safetensors", {"a": F32})
+    write(tmp_path / "two.safetensors", {"c": F32})
+    index(tmp_path, "one.safetensors", "two.safetensors")
+    with pytest.raises(Refused, match=r"two\.safetensors holds the tensor 'b', which it does not"):
+        read_headers(tmp_path)
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path):
+    write(tmp_path / "one.safetensors", {"a": F32})
+    write(tmp_path / "two.safetensors", {"b": F32}, b"\0" * 20)
+    index(tmp_path, "one.safetensors", "two.safetensors")
+    with pytest.raises(Refused, match=r"two\.safetensors is damaged"):
+        read_headers(tmp_path)
 
 
 def test_a_missing_shard_is_named(tmp_path: Path):

@@ -1,5 +1,6 @@
 """The starter pack as its users meet it: listed, refused with a sentence, or a plain folder."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -13,7 +14,15 @@ import pytest
 import yaml
 
 from engine.models import starter
-from engine.models.starter import StarterError, catalogue, data_files, materialize, starter_model
+from engine.models.starter import (
+    AdaptedModel,
+    ShippedModel,
+    StarterError,
+    catalogue,
+    data_files,
+    materialize,
+    starter_model,
+)
 
 SAMPLE = 600
 
@@ -41,15 +50,19 @@ def test_listing_what_there_is_brings_in_nothing_heavy() -> None:
 
 def test_every_entry_points_at_files_that_exist() -> None:
     for data in catalogue().data.values():
-        assert all(path.is_file() for path in (data.train, data.validation, data.test))
+        assert all(path.is_file() for path in (data.train, data.validation, data.test, data.corpus or data.test))
     for model in catalogue().models.values():
         assert model.data in catalogue().data
-        assert (model.adapter / "adapter_model.safetensors").is_file()
+        assert model.task == catalogue().data[model.data].task
+        if isinstance(model, AdaptedModel):
+            assert (model.adapter / "adapter_model.safetensors").is_file()
+        if isinstance(model, ShippedModel):
+            assert (model.folder / "model.safetensors").is_file()
 
 
 def test_the_pack_is_small() -> None:
     files = [path for path in starter.RESOURCES.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 8e6
+    assert sum(path.stat().st_size for path in files) < 30e6
 
 
 @pytest.mark.parametrize(("ask", "known"), [(starter_model, "kinds-minilm"), (data_files, "kinds")])
@@ -81,7 +94,7 @@ def test_changed_base_weights_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     weights = tmp_path / model.package_folder / "model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"something else")
-    with pytest.raises(StarterError, match="is not the file that “kinds-minilm” was trained on"):
+    with pytest.raises(StarterError, match="is not the file that “kinds-minilm” is made from"):
         materialize(model.name, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -95,6 +108,59 @@ def test_a_changed_adapter_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     with (tmp_path / "adapter_model.safetensors").open("ab") as file:
         file.write(b" ")
     assert starter.content_key(moved) != starter.content_key(model)
+
+
+def test_a_shipped_model_is_copied_whole_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "shipped"
+    source.mkdir()
+    for name in ("config.json", "model.safetensors", "LICENSE"):
+        (source / name).write_text(f"this is {name}", encoding="utf-8")
+    sound = ShippedModel.model_validate(
+        dict.fromkeys(("name", "title", "summary", "task", "licence", "source", "family", "data"), "mine")
+        | {"folder": source, "weights_sha256": hashlib.sha256(b"this is model.safetensors").hexdigest()}
+    )
+    monkeypatch.setattr(starter, "starter_model", lambda _: sound)
+    made = materialize("mine", tmp_path / "cache")
+    assert made.name == f"mine-{starter.content_key(sound)}"
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == {
+        path.name: path.read_bytes() for path in source.iterdir()
+    }
+    assert materialize("mine", tmp_path / "cache") == made
+    (source / "model.safetensors").write_text("something else", encoding="utf-8")
+    with pytest.raises(StarterError, match=r"is not the weights of “mine” .*install the program again"):
+        materialize("mine", tmp_path / "cache")
+    (source / "model.safetensors").unlink()
+    with pytest.raises(StarterError, match="the file is missing: install the program again"):
+        materialize("mine", tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == [made]
+
+
+@pytest.mark.starter
+def test_minilm_is_an_ordinary_sentence_transformers_folder(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoModel, AutoTokenizer
+
+    made = materialize("minilm", tmp_path)
+    assert {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+        "1_Pooling/config.json",
+    }
+    texts = ["a small tame animal that barks", "dog", "a long " + "long " * 200 + "text"]
+    theirs = SentenceTransformer(str(made), device="cpu").encode(texts, convert_to_tensor=True)
+    batch = AutoTokenizer.from_pretrained(made)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        hidden = AutoModel.from_pretrained(made).eval()(**batch).last_hidden_state
+    mask = batch["attention_mask"][:, :, None]
+    mean = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1))
+    torch.testing.assert_close(theirs, mean, rtol=1e-4, atol=1e-5)
+    assert float(mean[0] @ mean[1]) > float(mean[2] @ mean[1])
 
 
 @pytest.mark.starter

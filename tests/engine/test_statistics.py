@@ -5,7 +5,7 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from engine.measure.statistics import mean_rate_interval, paired_difference, ratio_of_rounds, share_interval
+from engine.statistics import mean_rate_interval, paired_difference, ratio_of_rounds, share_interval
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 10), (7, 10), (10, 10), (912, 1000)])

@@ -1,0 +1,143 @@
+"""Running text for language models: windows in three splits that share no text.
+
+A text file is cut into blocks of about 4,000 characters and a table's rows, each a document, are
+gathered to such blocks; what decides on the split is the hash of the block, or of the row. Each
+block then gives some windows (`windows.py`). Memory is bounded, whatever the file's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from engine.data.cells import digest, plain
+from engine.data.oddities import Oddities, Tick
+from engine.data.plain_text import is_plain_text, text_blocks
+from engine.data.rows import rows
+from engine.data.sampling import Sample
+from engine.data.source import Files, SplitName
+from engine.data.splits import Budget, Examples, Splits
+from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
+from engine.data.windows import STRIDE, blocks, windows
+from engine.errors import Refused
+
+TASK = "language modelling"
+FEWEST = 12
+"""Windows of each split below which figures mean nothing."""
+TICK_BLOCKS = 500
+
+
+@dataclass
+class _Gathered:
+    """Blocks on their way into the three samples."""
+
+    samples: dict[SplitName, Sample]
+    shuffle: int
+    tick: Tick | None
+    count: int = 0
+    oddities: Oddities = field(default_factory=Oddities)
+
+    def offer(self, block: str, fixed: SplitName | None) -> None:
+        """Hand one block to the sample of its split."""
+        self.count += 1
+        if self.tick is not None and self.count % TICK_BLOCKS == 0:
+            self.tick(self.count)
+        hashed = digest(block)
+        name = fixed or split_of(hashed)
+        key = int.from_bytes(hashed[:KEY_BYTES])
+        if self.samples[name].offer(key ^ self.shuffle if name == "train" else key, block, 0) == "repeated":
+            self.oddities.add("repeated", self.count)
+
+
+def load_texts(files: Files, column: str, where: str, seed: int, budget: Budget, tick: Tick | None) -> Splits:
+    """The three splits of running text. Raises `Refused` where there is too little of it."""
+    sizes = {name: getattr(budget, name) for name in SPLITS}
+    # A block gives about four windows; one more makes up for short ones.
+    samples: dict[SplitName, Sample] = {name: Sample(size // 4 + 1) for name, size in sizes.items()}
+    gathered = _Gathered(samples, seed_key(seed), tick)
+    for path, fixed in files.parts:
+        _gather(path, fixed, column, gathered)
+    splits: dict[SplitName, Examples] = {name: _examples(sample, sizes[name]) for name, sample in samples.items()}
+    _check(splits, where)
+    notes = list(gathered.oddities.sentences())
+    if any(sample.left_out for sample in samples.values()):
+        kept = sum(len(split) for split in splits.values())
+        notes.insert(0, f"Of {gathered.count:,} passages of text, {kept:,} windows of {STRIDE:,} characters are used.")
+    return Splits((), **splits, key=_key(splits.values()), notes=tuple(notes), task=TASK)
+
+
+def texts_for_measuring(files: Files, column: str, where: str, budget: Budget) -> Examples:
+    """Windows of a whole file (of a starter: of its test split), sampled where there are many."""
+    sample = Sample(budget.test // 4 + 1)
+    gathered = _Gathered({"train": sample, "validation": sample, "test": sample}, 0, None)
+    for path, fixed in files.parts:
+        if fixed in (None, "test"):
+            _gather(path, fixed, column, gathered)
+    found = _examples(sample, budget.test)
+    if not found:
+        raise Refused(f"{where} holds no text. Choose another file.")
+    return found
+
+
+def _gather(path: Path, fixed: SplitName | None, column: str, gathered: _Gathered) -> None:
+    if is_plain_text(path):
+        for block in text_blocks(path):
+            gathered.offer(block, fixed)
+        return
+    found = rows(path, columns=(column,), oddities=gathered.oddities)
+    documents = (plain(row.get(column)) for row in found)
+    if fixed is not None:
+        for block in blocks(documents):
+            gathered.offer(block, fixed)
+        return
+    _by_document(documents, gathered)
+
+
+def _by_document(documents: Iterable[str], gathered: _Gathered) -> None:
+    """Each row goes to a split by its own hash; a split's rows are gathered to blocks as they come."""
+    queues: dict[SplitName, list[str]] = {name: [] for name in SPLITS}
+    builders = {name: blocks(_drained(queues[name])) for name in SPLITS}
+
+    def flush(name: SplitName) -> None:
+        for block in builders[name]:
+            gathered.offer(block, name)
+        builders[name] = blocks(_drained(queues[name]))
+
+    for document in documents:
+        name = split_of(digest(document))
+        queues[name].append(document)
+        if sum(map(len, queues[name])) >= 4 * STRIDE:
+            flush(name)
+    for name in SPLITS:
+        flush(name)
+
+
+def _drained(queue: list[str]) -> Iterator[str]:
+    while queue:
+        yield queue.pop(0)
+
+
+def _examples(sample: Sample, most: int) -> Examples:
+    pairs = [pair for block, _ in sample.examples() for pair in windows(block) if pair[1].strip()][:most]
+    return Examples(tuple(judged for _, judged in pairs), tuple(before for before, _ in pairs))
+
+
+def _check(splits: dict[SplitName, Examples], where: str) -> None:
+    least = min(map(len, splits.values()))
+    if least < FEWEST:
+        characters = sum(len(text) for split in splits.values() for text in split.texts)
+        raise Refused(
+            f"{where} holds only {characters:,} characters of different text; at least {100 * STRIDE:,} are needed to "
+            "learn from some and judge by others. Choose a longer text."
+        )
+
+
+def _key(splits: Iterable[Examples]) -> str:
+    hashed = sha256(TASK.encode())
+    for split in splits:
+        hashed.update(f"{len(split)};".encode())
+        for judged, before in zip(split.texts, split.labels, strict=True):
+            hashed.update(f"{len(before)}:{len(judged)}:{before}{judged}".encode())
+    return hashed.hexdigest()

@@ -1,0 +1,314 @@
+"""Language modelling: what comes next? Judged by held-out text; answers are sums over windows.
+
+Answers [windows, 6]: negative log-likelihood in nats, tokens judged, tokens guessed rightly; and, at a few
+places of each window where the original's whole distribution was kept: the sum of KL(original ‖ model)
+in nats, how many places, and at how many both would write the same token.
+
+Perplexity is exp(total negative log-likelihood / tokens), the tokens counted by the *original's*
+tokenizer, so that a smaller vocabulary, which needs more of them, gains nothing by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from engine.data.splits import Budget, Examples, Splits
+from engine.run import Comparison, Difference, Measurement, Quality
+from engine.statistics import mean_of_sums, relative_growth, weighted_difference
+from engine.tasks.base import Done, Piece, Reader, Task, TaskName, TrainingBatch, Workload
+from engine.tasks.windows import WindowEncoder, tiled
+from engine.tasks.writing import write
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from engine.models.profile import Profile
+    from engine.runtimes import Runtime
+    from engine.tasks.encoding import Encoder
+
+NLL, TOKENS, RIGHT, KL, PLACES, SAME = range(6)
+KEPT_BYTES = 64_000_000
+"""The most that the original's distributions may take on disk, two bytes a number."""
+MOST_PLACES = 16
+PROMPTS = (32, 512)
+WRITTEN = 16
+"""Tokens that are written in one timing."""
+WATCHED = 12
+"""Windows whose beginning is continued, to see whether the model falls into a loop."""
+PROMPT_CHARACTERS = 100
+JUDGED_WORK = 40e9
+"""Multiplications that judging one split may take, over the model's parameters: how many windows are kept."""
+
+
+class LanguageReader(Reader):
+    """Scores windows with a `writer`: a runtime's, or a network in memory that only scores."""
+
+    def __init__(self, encoder: WindowEncoder, writer: Any) -> None:
+        self._encoder, self._writer = encoder, writer
+
+    def answers(
+        self, examples: Examples, done: Done, *, keep: Path | None = None, against: Path | None = None
+    ) -> np.ndarray:
+        """Answers [windows, 6] as in the module's docstring."""
+        rows, firsts = self._encoder.rows(examples)
+        kept = _Kept(keep, against, len(rows))
+        found = np.zeros((len(rows), 6))
+        for number, (ids, first) in enumerate(zip(rows, firsts, strict=True)):
+            wanted = np.asarray(ids[first:], dtype=np.int64)
+            if len(wanted):
+                logits = self._writer.logits(np.asarray([ids], dtype=np.int64))[0][first - 1 : -1]
+                shares = log_softmax(logits)
+                likelihood = shares[np.arange(len(wanted)), wanted]
+                right = int((shares.argmax(axis=1) == wanted).sum())
+                found[number] = [-likelihood.sum(dtype=np.float64), len(wanted), right, *kept.compare(number, shares)]
+            done(number + 1)
+        kept.save()
+        return found
+
+    def time(self, item: Any) -> float:
+        """Milliseconds to read a prompt of item["prompt"] tokens, or to write item["write"] tokens after it."""
+        import time
+
+        ids = tiled(self._encoder.ids(item["text"]), item["prompt"])
+        start = time.perf_counter()
+        logits = self._writer.start(ids)
+        if item["write"]:
+            start = time.perf_counter()
+            for _ in range(item["write"]):
+                logits = self._writer.step(int(logits.argmax()))
+        return (time.perf_counter() - start) * 1000.0
+
+    def respond(self, text: str, piece: Piece, settings: dict[str, Any]) -> dict[str, Any]:
+        """A continuation of `text`; see `engine.tasks.writing`."""
+        return write(self._encoder, self._writer, text, piece, settings)
+
+
+class LanguageModelling(Task):
+    """What comes next?"""
+
+    name: ClassVar[TaskName] = "language modelling"
+    title: ClassVar[str] = "What comes next in this text?"
+    technical: ClassVar[str] = "causal language modelling"
+    metric: ClassVar[str] = "perplexity"
+    unit: ClassVar[str] = "%"
+    kinds: ClassVar[tuple[str, ...]] = ("decoder",)
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
+    speeds: ClassVar[tuple[str, str]] = ("at writing", "at reading")
+    nouns: ClassVar[str] = "windows"
+    batch_size: ClassVar[int] = 8
+    parity: ClassVar[dict[int, float]] = {32: 0.002, 16: 0.05, 8: 0.3, 4: 1.5}
+    """In nats a token."""
+
+    def refusal(self, profile: Profile) -> str | None:
+        """Refused for encoders, which see the whole text at once."""
+        if profile.kind == "decoder":
+            return None
+        return (
+            f"A {profile.family} model reads whole texts and cannot write, so plain text is no task for it. "
+            "Choose a language model (GPT-2, Llama, Qwen, Mistral), or data with labels or pairs."
+        )
+
+    def budget(self, parameters: int) -> Budget:
+        """Fewer windows for a larger model: each is some 500 tokens to read."""
+        windows = round(min(400, max(48, JUDGED_WORK / max(parameters, 1) / 4)))
+        return Budget(train=20_000, validation=max(32, windows // 3), test=windows)
+
+    def encoder(self, folder: Path) -> WindowEncoder:
+        """Windows of text."""
+        encoder = WindowEncoder(folder)
+        _ = encoder.tokenizer
+        return encoder
+
+    def load(self, runtime: Runtime, folder: Path, threads: int, *, full_precision: bool) -> Reader:
+        """A saved folder, with its cache."""
+        return LanguageReader(self.encoder(folder), runtime.load_writer(folder, threads, full_precision=full_precision))
+
+    def in_memory(self, network: nn.Module, folder: Path, check: Callable[[], None]) -> Reader:
+        """A network of torch's: it scores, but does not write."""
+        return LanguageReader(self.encoder(folder), _Network(network, check))
+
+    def workloads(self, examples: Examples, folder: Path) -> tuple[Workload, ...]:
+        """Writing and reading, apart, after prompts of 32 and 512 tokens (or as many as the model takes)."""
+        longest = self.encoder(folder).longest
+        text = "".join(examples.texts[:8])
+        found = []
+        for prompt in dict.fromkeys(min(prompt, longest - WRITTEN - 1) for prompt in PROMPTS):
+            read = {"text": text, "prompt": prompt, "write": 0}
+            written = {"text": text, "prompt": prompt, "write": WRITTEN}
+            few = {"warm_ups": 3, "rounds": 9, "size": 2}
+            found.append(Workload(f"writing after {prompt} tokens", "tokens", WRITTEN, (written,), **few))
+            found.append(Workload(f"reading {prompt} tokens", "tokens", prompt, (read,), **few))
+        # The two that matter most come first: writing after a short prompt, reading a long one.
+        return (found[0], found[-1], *found[1:-1])
+
+    def qualities(self, answers: np.ndarray, examples: Examples, original: np.ndarray | None = None) -> list[Quality]:
+        """Perplexity, next-token accuracy and KL divergence with bootstrap intervals over windows."""
+        tokens = (answers if original is None else original)[:, TOKENS]
+        value, low, high = mean_of_sums(answers[:, NLL], tokens)
+        count = len(answers)
+        found = [Quality(metric=self.metric, value=_exp(value), low=_exp(low), high=_exp(high), count=count)]
+        value, low, high = mean_of_sums(answers[:, RIGHT], answers[:, TOKENS])
+        found.append(Quality(metric="next-token accuracy", value=value, low=low, high=high, count=count))
+        if original is not None and answers[:, PLACES].sum():
+            value, low, high = mean_of_sums(answers[:, KL], answers[:, PLACES])
+            found.append(Quality(metric="KL divergence", value=value, low=low, high=high, count=count))
+        return found
+
+    def differences(self, original: np.ndarray, optimized: np.ndarray, examples: Examples) -> dict[str, Difference]:
+        """Perplexity as the share it fell by (−0.01 is one percent worse); accuracy as it is."""
+        growth = relative_growth(original[:, NLL], optimized[:, NLL], original[:, TOKENS])
+        found = {self.metric: growth}
+        if np.array_equal(original[:, TOKENS], optimized[:, TOKENS]):
+            accuracy = weighted_difference(original[:, RIGHT], optimized[:, RIGHT], original[:, TOKENS])
+            found["next-token accuracy"] = accuracy
+        return found
+
+    def same(self, original: np.ndarray, optimized: np.ndarray, examples: Examples) -> tuple[int, int]:
+        """Places where both would write the same token."""
+        return int(optimized[:, SAME].sum()), int(optimized[:, PLACES].sum())
+
+    def changed(self, original: np.ndarray, optimized: np.ndarray, data: Splits) -> list[dict[str, Any]]:
+        """Every window, the one that lost most first."""
+        examples = data.test
+        lost = (optimized[:, NLL] - original[:, NLL]) / np.maximum(original[:, TOKENS], 1)
+        return [
+            {
+                "text": examples.texts[index].replace("\x1e", "\n").strip(),
+                "label": "",
+                "original": _window_answer(original[index], original[index]),
+                "optimized": _window_answer(optimized[index], original[index]),
+                "worse": bool(lost[index] > 0),
+            }
+            for index in np.argsort(-lost).tolist()
+        ]
+
+    def disparity(self, wanted: np.ndarray, given: np.ndarray) -> float:
+        """Mean difference of a window's likelihood, in nats a token."""
+        return float((np.abs(given[:, NLL] - wanted[:, NLL]) / np.maximum(wanted[:, TOKENS], 1)).mean())
+
+    def in_words(self, baseline: Measurement, optimized: Measurement, comparison: Comparison, meaning: str) -> str:
+        """Perplexity before and after, and how often both would write the same."""
+        assert baseline.quality and optimized.quality and comparison.quality
+        same = ""
+        if comparison.answers:
+            share = f"{comparison.same_answers / comparison.answers:.1%}".replace("%", " %")
+            same = f"At {share} of places it would write the same next token; "
+        grown = f"{-100 * comparison.quality.value:+.1f} %".replace("-", "−")
+        text = f"perplexity {baseline.quality.value:.2f} → {optimized.quality.value:.2f} ({grown}), {meaning}."
+        return same + text if same else text[0].upper() + text[1:]
+
+    def prompts(self, examples: Examples) -> list[str]:
+        """The beginnings of a few windows."""
+        beginnings = (text.replace("\x1e", "\n").strip()[:PROMPT_CHARACTERS] for text in examples.texts[:WATCHED])
+        return [text.rpartition(" ")[0] or text for text in beginnings]
+
+    def to_batch(self, examples: Examples, encoder: Encoder, progress: float, device: Any = "cpu") -> TrainingBatch:
+        """Labels [windows, tokens]: the ids themselves, -100 at padding. All of a window is learned from."""
+        import torch
+
+        inputs = {name: torch.from_numpy(array).to(device) for name, array in encoder.batch_of(examples).items()}
+        labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+        return TrainingBatch(inputs, labels, progress)
+
+    def loss_of(self, outputs: Any, batch: TrainingBatch) -> torch.Tensor:
+        """Cross-entropy of the next token, averaged over tokens."""
+        from torch.nn import functional
+
+        return functional.cross_entropy(
+            outputs.logits[:, :-1].flatten(0, 1), batch.labels[:, 1:].flatten(), ignore_index=-100
+        )
+
+    def disagreement(self, given: Any, wanted: Any, batch: TrainingBatch, temperature: float) -> torch.Tensor:
+        """T² · KL(teacher ‖ student) of the next token's distribution, averaged over real tokens."""
+        from torch.nn import functional
+
+        real = batch.inputs["attention_mask"].bool()
+        return temperature**2 * functional.kl_div(
+            functional.log_softmax(given.logits[real] / temperature, dim=-1),
+            functional.log_softmax(wanted.logits[real] / temperature, dim=-1),
+            log_target=True,
+            reduction="batchmean",
+        )
+
+
+class _Kept:
+    """The original's log-probabilities at a few places of each window: written by it, compared with by others."""
+
+    def __init__(self, keep: Path | None, against: Path | None, windows: int) -> None:
+        self._keep, self._windows = keep, windows
+        self._rows: list[np.ndarray] = []
+        self._wanted = np.load(against, mmap_mode="r", allow_pickle=False) if against and against.exists() else None
+
+    def compare(self, window: int, shares: np.ndarray) -> tuple[float, int, int]:
+        """KL divergence summed, places, places with the same likeliest token. `shares` are [tokens, vocabulary]."""
+        vocabulary = shares.shape[1]
+        if self._keep is not None:
+            count = places_for(vocabulary, self._windows)
+            rows = np.full((count, vocabulary), np.nan, dtype=np.float16)
+            at = _spread(len(shares), count)
+            rows[: len(at)] = np.maximum(shares[at], -60_000)
+            self._rows.append(rows)
+        if self._wanted is None or window >= len(self._wanted) or self._wanted.shape[2] != vocabulary:
+            return 0.0, 0, 0
+        at = _spread(len(shares), self._wanted.shape[1])
+        wanted = log_softmax(np.asarray(self._wanted[window][: len(at)], dtype=np.float32))
+        divergence = (np.exp(wanted) * (wanted - shares[at])).sum(dtype=np.float64)
+        same = int((wanted.argmax(axis=1) == shares[at].argmax(axis=1)).sum())
+        return float(max(divergence, 0.0)), len(at), same
+
+    def save(self) -> None:
+        """Write what was kept, [windows, places, vocabulary]."""
+        if self._keep is not None:
+            np.save(self._keep, np.stack(self._rows))
+
+
+class _Network:
+    """A network in memory as something that scores."""
+
+    def __init__(self, network: nn.Module, check: Callable[[], None]) -> None:
+        self._network, self._check = network, check
+
+    def logits(self, ids: np.ndarray) -> np.ndarray:
+        """[windows, tokens] → [windows, tokens, vocabulary]."""
+        import torch
+
+        self._check()
+        was_training = self._network.training
+        self._network.eval()
+        with torch.inference_mode():
+            device = next(self._network.parameters()).device
+            found = self._network(input_ids=torch.from_numpy(ids).to(device), use_cache=False).logits
+        self._network.train(was_training)
+        return found.float().cpu().numpy()
+
+
+def places_for(vocabulary: int, windows: int) -> int:
+    """At how many places of each window the original's whole distribution is kept."""
+    return max(1, min(MOST_PLACES, KEPT_BYTES // (2 * vocabulary * max(windows, 1))))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, in float32."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _spread(tokens: int, count: int) -> np.ndarray:
+    """At most `count` places, evenly over `tokens`."""
+    return np.unique(np.linspace(0, tokens - 1, min(count, tokens)).round().astype(int))
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))
+
+
+def _window_answer(answers: np.ndarray, original: np.ndarray) -> dict[str, Any]:
+    perplexity = _exp(answers[NLL] / max(original[TOKENS], 1))
+    right = answers[RIGHT] / max(answers[TOKENS], 1)
+    return {"answer": f"perplexity {perplexity:,.1f}", "confidence": round(float(right), 4)}
