@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.errors import Cancelled
+from engine.errors import Cancelled, Refused
 from engine.methods.calibration import blocks_of, input_grams, input_squares
 from engine.methods.weights import bias_of, is_transposed, relative_error, replace_module, weight_of
 
@@ -89,6 +89,8 @@ def test_both_layouts_are_seen_as_out_by_in_and_written_through(tiny):
     assert weight_of(linear).shape == (2, 3)
     assert bias_of(linear) is None
     assert bias_of(layer).shape == (64,)
+    with pytest.raises(Refused, match="LayerNorm"):
+        weight_of(nn.LayerNorm(3))
 
 
 def test_a_module_can_be_replaced_by_name(tiny):
