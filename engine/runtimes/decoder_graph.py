@@ -18,13 +18,11 @@ from openvino import opset13 as ops
 from openvino.op.util import Variable, VariableInfo
 
 from engine.errors import Refused
+from engine.runtimes.decoder_size import MODEL_TYPES
 
 if TYPE_CHECKING:
     from torch import nn
 
-ROTARY = ("llama", "mistral", "qwen2", "qwen3")
-"""Values of `model_type` that share Llama's layout: RMS norm, rotary positions, gated feed-forward."""
-MODEL_TYPES = ("gpt2", *ROTARY)
 CHANGING_POSITIONS = ("dynamic", "longrope")
 """Rotary variants whose frequencies change with the text's length."""
 
