@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,11 @@ from engine.models.headers import weight_files
 from engine.models.profile import Profile, Storage, read_config, read_profile
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
+
+
+Fit = Callable[["PreTrainedModel", dict[str, "torch.Tensor"]], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,11 @@ def _family_in(network: PreTrainedModel, profile: Profile) -> Family:
     return family if hasattr(network, family.body) else family.bare
 
 
-def open_kept(folder: Path) -> Model:
-    """Load weights that a run kept, also those with fewer heads than config.json can say."""
+def open_kept(folder: Path, fit: Fit = lambda network, weights: {}) -> Model:
+    """Load weights that a run kept, also those with fewer heads than config.json can say.
+
+    `fit` gives a network built from config.json whatever else a step put into it, by the names of its weights.
+    """
     import transformers
     from safetensors.torch import load_file
 
@@ -128,7 +135,7 @@ def open_kept(folder: Path) -> Model:
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         )
     family = _family_in(network, profile)
-    uneven = fit_attention(network, family, weights)
+    uneven = bool(fit(network, weights)) | fit_attention(network, family, weights)
     network.load_state_dict(weights)
     network.eval()
     if uneven:

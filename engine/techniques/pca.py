@@ -26,6 +26,7 @@ class Pca(Technique):
         "Gives every text a shorter vector, so that an index of many texts is smaller and searched faster. The model "
         "itself hardly changes. It costs some recall; do not use it where vectors of the original must stay comparable."
     )
+    tasks: ClassVar[tuple[str, ...]] = ("sentence similarity",)
     source: ClassVar[str] = "Pearson 1901; sentence-transformers, dimensionality reduction"
 
     dimensions: Annotated[

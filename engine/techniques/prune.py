@@ -72,12 +72,14 @@ class Prune(Technique):
         ),
     ] = 0.0
     importance: Annotated[
-        Literal["gradient", "activation", "magnitude"],
+        Literal["gradient", "activation", "magnitude", "sparsegpt", "magnitude over all layers"],
         Options(
             {
                 "gradient": "gradient × weight",
-                "activation": "activation × weight",
+                "activation": "activation × weight (Wanda)",
                 "magnitude": "size of the weight alone",
+                "sparsegpt": "what the others can make up for (SparseGPT)",
+                "magnitude over all layers": "size of the weight among all layers",
             },
             title="Judged by",
             help="How importance is found. Gradient and activation look at your data; magnitude does not.",
