@@ -27,8 +27,8 @@ EXPORTING: dict[RuntimeName, int] = {"torch": 2, "openvino": 3, "onnxruntime": 5
 """Copies at most beside the network while a runtime's format is written, as measured (see `peak_memory`)."""
 KEEPING = 2
 """Copies besides while training: the best weights seen on validation data, and those seen after them."""
-BATCH_TOKENS = 64
-"""Tokens of an example in a batch for training; texts of alike length go together, and most are short."""
+BATCH_TOKENS = 4096
+"""Tokens in a batch for training at most: 8 windows of 512, or 32 texts of 128."""
 
 
 class Preflight(Frozen):
@@ -85,7 +85,7 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
                 copies=held,
                 training=training,
                 texts=task.batch_size if training else 1,
-                tokens=BATCH_TOKENS,
+                tokens=BATCH_TOKENS // task.batch_size,
                 libraries=LIBRARIES_BYTES,
             )
         )
