@@ -14,6 +14,7 @@ from engine.tasks.base import Task
 from engine.technique import Frozen, Technique
 from engine.techniques import estimates
 from engine.techniques.distill import Distill
+from engine.techniques.fine_tune import FineTune
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
@@ -93,7 +94,7 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
 
 
 def _minutes(step: object) -> float:
-    if isinstance(step, (Distill, TrainHead)):
+    if isinstance(step, (Distill, TrainHead, FineTune)):
         return step.minutes
     return step.recovery_minutes if isinstance(step, Prune) else 0.0
 

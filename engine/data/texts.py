@@ -55,7 +55,7 @@ def load_texts(files: Files, column: str, where: str, seed: int, budget: Budget,
     """The three splits of running text. Raises `Refused` where there is too little of it."""
     sizes = {name: getattr(budget, name) for name in SPLITS}
     # A block gives about four windows; one more makes up for short ones.
-    samples: dict[SplitName, Sample] = {name: Sample(size // 4 + 1) for name, size in sizes.items()}
+    samples: dict[SplitName, Sample] = {name: Sample(sizes[name] // 4 + 1) for name in SPLITS}
     gathered = _Gathered(samples, seed_key(seed), tick)
     for path, fixed in files.parts:
         _gather(path, fixed, column, gathered)

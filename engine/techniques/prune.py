@@ -2,7 +2,9 @@
 
 Importance comes from data: the first-order Taylor term |weight × gradient| (Molchanov et al. 2019,
 arXiv:1906.10771), or activation × weight (Wanda, arXiv:2306.11695); layers by how little they change
-the stream (ShortGPT's block influence, arXiv:2403.03853). Magnitude is offered for comparison.
+the stream (ShortGPT's block influence, arXiv:2403.03853).
+SparseGPT (arXiv:2301.00774) lets the weights that stay make up for those that go; magnitude is offered for
+comparison, and 2:4 for graphics cards that have kernels for it.
 """
 
 from __future__ import annotations
@@ -86,6 +88,15 @@ class Prune(Technique):
             more=True,
         ),
     ] = "gradient"
+    pattern: Annotated[
+        Literal["any", "2:4"],
+        Options(
+            {"any": "wherever they are", "2:4": "two of every four (2:4)"},
+            title="Which weights",
+            help="Single weights only. 2:4 is what some graphics cards have kernels for; then half become zeros.",
+            more=True,
+        ),
+    ] = "any"
     recovery_epochs: Annotated[
         int,
         Slider(
@@ -116,13 +127,25 @@ class Prune(Technique):
         return max(1, round(total * (1.0 - self.sparsity)))
 
     def refusal(self, profile: Profile) -> str | None:
-        """Every family can be pruned; what it will not load with is said on the card."""
+        """Refused where whole pieces are to be judged by what only tells single weights apart."""
+        if self.structure == "weights":
+            return None
+        if self.importance in ("sparsegpt", "magnitude over all layers") or self.pattern == "2:4":
+            return (
+                "SparseGPT, magnitude over all layers and 2:4 are ways to choose single weights. "
+                f"Choose another way to judge {self.structure}, or take out single weights."
+            )
         return None
+
+    @property
+    def zeros(self) -> float:
+        """The share of the layers' weights that become zeros, where single weights are taken."""
+        return 0.5 if self.pattern == "2:4" and self.sparsity else self.sparsity
 
     def after(self, profile: Profile) -> Profile:
         """What is left, part by part."""
         if self.structure == "weights":
-            return profile.model_copy(update={"zeros": self.sparsity})
+            return profile.model_copy(update={"zeros": self.zeros})
         if self.structure == "layers":
             return profile.with_layers(self.kept(profile.layers))
         if self.structure == "attention heads":
@@ -172,7 +195,7 @@ class Prune(Technique):
 
     def _line(self, before: Profile, left: Profile) -> str:
         if self.structure == "weights":
-            return f"{self.sparsity:.0%} of the weights become zeros only: same file, same speed here."
+            return f"{self.zeros:.0%} of the layers' weights become zeros only: same file, same speed here."
         if self.structure == "layers":
             return f"{before.layers - left.layers} of {before.layers} layers leave: smaller and faster for real."
         if self.structure == "attention heads":
