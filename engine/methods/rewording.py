@@ -21,7 +21,7 @@ def reword(model: Model, technique: Vocabulary, context: Context) -> Model:
     train, held_out = context.data.train, context.data.validation
     definition = read_definition(model.folder)
     counts = count_tokens(definition, (*train.texts, *train.corpus), check=context.check, progress=context.progress)
-    shrunk = shrink(definition, choose(definition, counts, technique.keep))
+    shrunk = shrink(definition, choose(definition, counts, technique.keep, check=context.check))
     found = fallout(definition, shrunk, held_out.texts, check=context.check)
     keep_rows(model.network, shrunk.kept)
     folder = context.scratch / f"vocabulary-{context.step}"

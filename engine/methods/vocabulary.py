@@ -17,7 +17,6 @@ ids that stay are numbered anew without gaps, in their old order; `vocabulary_ro
 from __future__ import annotations
 
 import copy
-import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -82,7 +81,9 @@ def count_tokens(
     return counts
 
 
-def choose(definition: Definition, counts: Mapping[int, int], keep: float, of: KeepOf = "tokens") -> set[int]:
+def choose(
+    definition: Definition, counts: Mapping[int, int], keep: float, of: KeepOf = "tokens", *, check: Check = never
+) -> set[int]:
     """The old ids that stay: what must, then the most used (the lower id first among equals).
 
     `of="tokens"`: as many as `keep` times the vocabulary, or what must stay if that is more.
@@ -94,7 +95,9 @@ def choose(definition: Definition, counts: Mapping[int, int], keep: float, of: K
     total, target = sum(counts.values()), round(keep * len(vocabulary))
     covered = sum(counts.get(token_id, 0) for token_id in kept)
     ordered = sorted(vocabulary.items(), key=lambda pair: (-counts.get(pair[1], 0), pair[1]))
-    for token, token_id in ordered:
+    for place, (token, token_id) in enumerate(ordered):
+        if place % TEXTS_AT_ONCE == 0:
+            check()
         enough = covered >= keep * total if of == "use" else len(kept) >= target
         if enough:
             break
@@ -192,11 +195,11 @@ def _parts(token: str, ranks: Mapping[tuple[str, str], int]) -> set[str]:
     symbols = list(token)
     seen = set(symbols)
     while len(symbols) > 1:
-        candidates = ((ranks[pair], place) for place, pair in enumerate(itertools.pairwise(symbols)) if pair in ranks)
-        first = heapq.nsmallest(1, candidates)
-        if not first:
+        pairs = enumerate(itertools.pairwise(symbols))
+        first = min(((ranks[pair], place) for place, pair in pairs if pair in ranks), default=None)
+        if first is None:
             break
-        place = first[0][1]
+        place = first[1]
         symbols[place : place + 2] = [symbols[place] + symbols[place + 1]]
         seen.add(symbols[place])
     return seen
