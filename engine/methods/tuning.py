@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.checkpoint import Checkpoint
-from engine.models.importance import projections_in_layers
 from engine.training import Budget, train
 
 if TYPE_CHECKING:
@@ -54,8 +53,15 @@ def tune(model: Model, technique: FineTune, context: Context) -> Model:
 
 def _with_additions(model: Model, technique: FineTune) -> Any:
     from peft import LoraConfig, get_peft_model
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
 
-    names = list(projections_in_layers(model.network, model.family))
+    inside = f"{model.family.layers}."
+    names = [
+        name
+        for name, module in model.network.named_modules()
+        if name.startswith(inside) and isinstance(module, nn.Linear | Conv1D)
+    ]
     config = LoraConfig(
         r=technique.rank,
         lora_alpha=2 * technique.rank,

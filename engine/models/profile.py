@@ -102,6 +102,12 @@ class Profile(Frozen):
         """Attention heads that can only leave together, as groups: one key and value head with its queries."""
         return self.kv_heads or self.heads
 
+    def as_uneven(self) -> Profile:
+        """In shapes that config.json cannot say: kept for a runtime that stores the graph itself."""
+        elsewhere = Storage(runtime="openvino" if self.writes else "onnxruntime", bits=32)
+        storage = self.storage if self.uneven else elsewhere
+        return self.model_copy(update={"loads_plainly": False, "uneven": True, "storage": storage})
+
     def with_layers(self, layers: int) -> Profile:
         """The same model with this many of its layers, which are all alike."""
         parts = {

@@ -183,8 +183,13 @@ def _row(table: Any, index: Any, name: str) -> Any:
 
 def _product(inner: Any, layer: Any, name: str, weight: Any = None) -> Any:
     """What a Linear or GPT-2's Conv1D makes of `inner`; the MatMul bears the module's name."""
+    from torch import nn
     from transformers.pytorch_utils import Conv1D
 
+    if isinstance(layer, nn.Sequential):  # a low-rank pair
+        for part, half in layer.named_children():
+            inner = _product(inner, half, f"{name}.{part}")
+        return inner
     turned = layer.weight.T if isinstance(layer, Conv1D) else layer.weight
     found = ops.matmul(inner, weight or _constant(turned), False, True)
     found.set_friendly_name(name)

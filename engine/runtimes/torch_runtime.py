@@ -46,8 +46,8 @@ class TorchRuntime(Runtime):
         """Refused where `from_pretrained` could not rebuild the shapes, and for 8 bits without torchao."""
         if profile.uneven:
             return (
-                f"PyTorch's from_pretrained cannot load a {profile.family} with fewer attention heads. "
-                "Choose ONNX Runtime or OpenVINO, or prune something else."
+                f"PyTorch's from_pretrained cannot load a {profile.family} with fewer attention heads or thinner "
+                "layers. Choose ONNX Runtime or OpenVINO, or take out something else."
             )
         if profile.storage.bits == 4:
             return "4 bits in PyTorch need an NVIDIA card, and this runs on the processor. Choose OpenVINO, or 8 bits."

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from engine.models.parts import Part
-from engine.models.profile import Profile, Storage
+from engine.models.profile import Profile
 from engine.runtimes import runtime_named
 from engine.technique import Estimate, Slider, Technique
 
@@ -71,8 +71,7 @@ class LowRank(Technique):
 
     def as_factored(self, profile: Profile) -> Profile:
         """The same parts, in a network that config.json cannot describe."""
-        storage = profile.storage if profile.uneven else Storage(runtime="onnxruntime", bits=32)
-        return profile.model_copy(update={"loads_plainly": False, "uneven": True, "storage": storage})
+        return profile.as_uneven()
 
     def estimate(self, profile: Profile) -> Estimate:
         """A guess at the size, and so at the speed: both depend on the weights."""

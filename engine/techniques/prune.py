@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from engine.models.families import family_of
-from engine.models.profile import Profile, Storage
+from engine.models.profile import Profile
 from engine.runtimes import runtime_named
 from engine.technique import Estimate, Options, Slider, Technique
 
@@ -37,6 +37,8 @@ class Prune(Technique):
         "It costs quality, so leave time for recovery; do not use it where no loss can be borne."
     )
     source: ClassVar[str] = "Molchanov et al. 2019, arXiv:1906.10771; Wanda, arXiv:2306.11695"
+
+    not_after: ClassVar[dict[str, str]] = {"low_rank": "what was made of two layers cannot be cut"}
 
     structure: Annotated[
         Structure,
@@ -180,16 +182,14 @@ class Prune(Technique):
         if heads == profile.heads:
             return profile
         family = family_of(profile.model_type)
-        uneven = profile.uneven or not family.says_heads(heads, profile.hidden)
+        if not family.says_heads(heads, profile.hidden):
+            profile = profile.as_uneven()
         return profile.model_copy(
             update={
                 "heads": heads,
                 "kv_heads": groups,
                 "head_size": profile.head_size or profile.hidden // profile.heads,
                 "attention": profile.attention.narrowed(groups, profile.head_groups),
-                "loads_plainly": profile.loads_plainly and not uneven,
-                "uneven": uneven,
-                "storage": Storage(runtime="onnxruntime", bits=32) if uneven else profile.storage,
             }
         )
 
