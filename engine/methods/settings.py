@@ -13,26 +13,13 @@ from engine.files import write_text_atomically
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-SMALL = (
-    "config.json",
-    "generation_config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-)
-
 
 def copy_settings(source: Path, folder: Path) -> None:
     """Copy all but the weights of a model folder to `folder`, which is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    shutil.copyfile(source / "config.json", folder / "config.json")
     copy_tokenizer(source, folder)
-    for name in SMALL:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
-    # A module's folder, such as 1_Pooling, holds its settings and, for a Dense, a small matrix.
-    for settings in source.glob("[0-9]*_*/config.json"):
-        shutil.copytree(settings.parent, folder / settings.parent.name)
 
 
 def write_default_modules(folder: Path, width: int) -> None:
