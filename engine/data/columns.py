@@ -108,9 +108,15 @@ def _task_of(columns: dict[str, Column], wanted: Wanted) -> str:
     if wanted.other is not None or wanted.score is not None:
         return "sentence similarity"
     named = _named_pair(columns)
-    if named is not None and (named[1] in SEARCHED_NAMES or _first_named(SCORE_NAMES, columns)):
+    if named is not None and (_first_named(SCORE_NAMES, columns) or _searched(named[1], columns)):
         return "sentence similarity"
     return "language modelling" if len(columns) == 1 else "classification"
+
+
+def _searched(name: str, columns: dict[str, Column]) -> bool:
+    """Whether a second column holds what is to be found, rather than a few labels, nor stands beside labels."""
+    answers = name.strip().casefold() in SEARCHED_NAMES and not columns[name].reads_like_labels
+    return answers and _first_named(LABEL_NAMES, columns) is None
 
 
 def _named_pair(columns: Collection[str]) -> tuple[str, str] | None:

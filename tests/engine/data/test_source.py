@@ -97,9 +97,10 @@ def test_no_text_column(tmp_path: Path):
         inspect(write(tmp_path / "a.csv", a=list(range(60)), label=cycled(0, 1)))
 
 
-def test_one_column(tmp_path: Path):
+def test_one_column_holds_no_labels(tmp_path: Path):
+    source = write(tmp_path / "a.csv", text=TEXTS).model_copy(update={"task": "classification"})
     with pytest.raises(Refused, match=r"only the column 'text'"):
-        inspect(write(tmp_path / "a.csv", text=TEXTS))
+        inspect(source)
 
 
 def test_a_label_column_with_too_many_values(tmp_path: Path):
