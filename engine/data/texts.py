@@ -50,10 +50,10 @@ class _Gathered:
         if self.samples[name].offer(key ^ self.shuffle if name == "train" else key, block, 0) == "repeated":
             self.oddities.add("repeated", self.count)
 
-    def notes(self, used: int) -> tuple[str, ...]:
-        """Sentences for the log; `used` windows were made of what was kept."""
+    def notes(self, used: int, found: int) -> tuple[str, ...]:
+        """Sentences for the log; what was kept gave `found` windows, of which some are used."""
         notes = self.oddities.sentences()
-        if not any(sample.left_out for sample in self.samples.values()):
+        if used == found and not any(sample.left_out for sample in self.samples.values()):
             return notes
         sampled = f"Of {self.count:,} passages of text, {used:,} windows of {STRIDE:,} characters are used."
         return sampled, *notes
@@ -62,14 +62,14 @@ class _Gathered:
 def load_texts(files: Files, column: str, where: str, seed: int, budget: Budget, tick: Tick | None) -> Splits:
     """The three splits of running text. Raises `Refused` where there is too little of it."""
     sizes: dict[SplitName, int] = {name: getattr(budget, name) for name in SPLITS}
-    # A block gives about four windows; one more makes up for short ones.
-    samples: dict[SplitName, Sample] = {name: Sample(size // 4 + 1) for name, size in sizes.items()}
+    samples: dict[SplitName, Sample] = {name: _sample(size) for name, size in sizes.items()}
     gathered = _Gathered(samples, seed_key(seed), tick)
     for path, fixed in files.parts:
         _gather(path, fixed, column, gathered)
-    splits: dict[SplitName, Examples] = {name: _examples(sample, sizes[name]) for name, sample in samples.items()}
+    found = {name: _windows(sample) for name, sample in samples.items()}
+    splits: dict[SplitName, Examples] = {name: found[name].first(sizes[name]) for name in SPLITS}
     _check(splits, where)
-    notes = gathered.notes(sum(map(len, splits.values())))
+    notes = gathered.notes(sum(map(len, splits.values())), sum(map(len, found.values())))
     return Splits((), **splits, key=_key(splits.values()), notes=notes, task=TASK)
 
 
@@ -77,15 +77,16 @@ def texts_for_measuring(
     files: Files, column: str, where: str, budget: Budget, tick: Tick | None
 ) -> tuple[Examples, tuple[str, ...]]:
     """Windows of a whole file (of a starter: of its test split), sampled where there are many; and notes."""
-    sample = Sample(budget.test // 4 + 1)
+    sample = _sample(budget.test)
     gathered = _Gathered({"train": sample, "validation": sample, "test": sample}, 0, tick)
     for path, fixed in files.parts:
         if fixed in (None, "test"):
             _gather(path, fixed, column, gathered)
-    found = _examples(sample, budget.test)
+    found = _windows(sample)
     if not found:
         raise Refused(f"{where} holds no text. Choose another file.")
-    return found, gathered.notes(len(found))
+    used = found.first(budget.test)
+    return used, gathered.notes(len(used), len(found))
 
 
 def _gather(path: Path, fixed: SplitName | None, column: str, gathered: _Gathered) -> None:
@@ -123,8 +124,13 @@ def _by_document(documents: Iterable[str], gathered: _Gathered) -> None:
         flush(name)
 
 
-def _examples(sample: Sample, most: int) -> Examples:
-    pairs = [pair for block, _ in sample.examples() for pair in windows(block) if pair[1].strip()][:most]
+def _sample(most: int) -> Sample:
+    """Of blocks, the shortest of which give two windows."""
+    return Sample(most // 2 + 1)
+
+
+def _windows(sample: Sample) -> Examples:
+    pairs = [pair for block, _ in sample.examples() for pair in windows(block) if pair[1].strip()]
     return Examples(tuple(judged for _, judged in pairs), tuple(before for before, _ in pairs))
 
 
