@@ -54,7 +54,11 @@ class Kept:
             shape = (self._windows, self.places(shares.shape[1]), shares.shape[1])
             self._file = np.lib.format.open_memmap(self._keep, mode="w+", dtype=np.float16, shape=shape)
             self._file[:] = np.nan
-        self._file[window, : len(shares)] = shares
+        rounded = shares.astype(np.float16)
+        rows, best = np.arange(len(shares)), shares.argmax(axis=1)
+        # Rounding makes equals: the likeliest token must stay the only one.
+        rounded[rows, best] = np.nextafter(rounded[rows, best], np.float16(np.inf))
+        self._file[window, : len(shares)] = rounded
 
 
 def places_for(vocabulary: int, windows: int) -> int:

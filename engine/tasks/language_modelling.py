@@ -69,7 +69,9 @@ class LanguageReader(Reader):
         seen: list[np.ndarray] = []
         for ids, first in pieces:
             wanted = np.asarray(ids[first:], dtype=np.int64)
-            shares = log_softmax(self._writer.logits(np.asarray([ids], dtype=np.int64))[0][first - 1 : -1])
+            logits = self._writer.logits(np.asarray([ids], dtype=np.int64))[0][first - 1 : -1]
+            with np.errstate(invalid="ignore"):  # looked at below
+                shares = log_softmax(logits)
             likelihood += float(shares[np.arange(len(wanted)), wanted].sum(dtype=np.float64))
             right += int((shares.argmax(axis=1) == wanted).sum())
             at = spread(total, kept.places(shares.shape[1])) - begun
@@ -78,7 +80,7 @@ class LanguageReader(Reader):
         if not math.isfinite(likelihood):
             raise Refused(
                 "The model gives no numbers for what comes next: its weights were damaged, or are too large for the "
-                "precision it computes in. Choose a gentler setting, or more bits"
+                "precision it computes in. Choose a gentler setting, or more bits."
             )
         return [-likelihood, total, right, *kept.compare(window, np.concatenate(seen))]
 
