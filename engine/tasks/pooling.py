@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ OLD_MODES = tuple(
         "cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"
     )
 )  # fmt: skip
+ORDER = ("Transformer", "Pooling", "Dense", "Normalize")
+"""The modules that are known, each behind the one before it; there may be several dense layers."""
 VECTOR = "sentence_embedding"
 """What sentence-transformers calls the vector that its modules hand on."""
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"Identity": lambda x: x, "Tanh": np.tanh}
@@ -99,6 +101,7 @@ def read_pooling(folder: Path) -> Pooling:
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
         kinds = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in modules]
+        _check([kind for kind, _ in kinds])
         found = Pooling(normalize=False)
         for kind, place in kinds:
             found = _with(found, kind, _inside(folder, place))
@@ -123,18 +126,31 @@ def pooled(states: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
     return states.masked_fill(~real, 0.0).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
+def _check(kinds: list[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in ORDER]
+    if unknown:
+        raise Refused(
+            f"The model makes its vectors with a module '{unknown[0]}', which Bozzetto does not know. Choose another."
+        )
+    if kinds != sorted(kinds, key=ORDER.index) or kinds.count("Pooling") != 1:
+        raise Refused(
+            f"The model makes its vectors in an order that Bozzetto does not know ({', '.join(kinds)}). Choose another."
+        )
+
+
 def _with(found: Pooling, kind: str, place: Path) -> Pooling:
-    if kind == "Transformer":
-        return found
-    if found.normalize:
-        raise Refused("The model does more to its vectors after normalizing them. Choose another model.")
-    if kind == "Normalize":
-        return Pooling(found.mode, found.dense, normalize=True)
     if kind == "Pooling":
-        return Pooling(_mode(json.loads((place / "config.json").read_text(encoding="utf-8"))), found.dense)
+        return replace(found, mode=_mode(_read_config(place)))
     if kind == "Dense":
-        return Pooling(found.mode, (*found.dense, _read_dense(place)), found.normalize)
-    raise Refused(f"The model makes its vectors with a module '{kind}', which Bozzetto does not know. Choose another.")
+        return replace(found, dense=(*found.dense, _read_dense(place)))
+    return replace(found, normalize=kind == "Normalize")
+
+
+def _read_config(place: Path) -> dict[str, Any]:
+    config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise TypeError(f"{place.name}/config.json is no object")
+    return config
 
 
 def _mode(config: dict[str, Any]) -> str:
@@ -153,14 +169,17 @@ def _mode(config: dict[str, Any]) -> str:
 def _read_dense(place: Path) -> Dense:
     from safetensors.numpy import load_file
 
-    config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    config = _read_config(place)
     activation = str(config.get("activation_function", "Tanh")).rpartition(".")[2]  # as sentence-transformers has it
     unknown = [activation] if activation not in ACTIVATIONS else ["use_residual"] if config.get("use_residual") else []
     if unknown or config.get("module_input_name", VECTOR) != VECTOR:
         what = (unknown or ["module_input_name"])[0]
         raise Refused(f"The model's dense layer uses '{what}', which Bozzetto does not know. Choose another model.")
     weights = load_file(place / "model.safetensors")
-    return Dense(weights["linear.weight"], weights.get("linear.bias"), activation)
+    weight, bias = weights["linear.weight"], weights.get("linear.bias")
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+        raise ValueError(f"{place.name} holds weights of the wrong shape")
+    return Dense(weight.astype(np.float32), None if bias is None else bias.astype(np.float32), activation)
 
 
 def _inside(folder: Path, place: str) -> Path:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FOUND = 10
 QUERIES_AT_ONCE = 256
+ROUNDING = 1e-5
+"""Likenesses that are no further apart are equal: the same text in another batch comes out a little different."""
 CONTRAST = 20.0
 """Scale of cosines in the contrastive loss (as in sentence-transformers' MultipleNegativesRankingLoss)."""
 MOVED = 0.05
@@ -240,7 +242,7 @@ def _cosines(answers: np.ndarray, examples: Examples) -> np.ndarray:
 def _ranked(answers: np.ndarray, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     """Rank of the first right answer (1 is first) [queries], and the places of the best ten [queries, 10].
 
-    Of equal likenesses the wrong one counts as nearer: a model that finds all alike finds nothing.
+    Of equal likenesses (but for rounding) the wrong one counts as nearer: a model that finds all alike finds nothing.
     """
     queries, corpus = unit(answers[: len(examples)]), unit(answers[len(examples) :])
     ranks, best = np.zeros(len(queries), dtype=int), []
@@ -252,7 +254,7 @@ def _ranked(answers: np.ndarray, examples: Examples) -> tuple[np.ndarray, np.nda
         best.append(np.take_along_axis(nearest, order, axis=1))
         for row, wanted in enumerate(examples.labels[start : start + QUERIES_AT_ONCE]):
             right = list(wanted)
-            level = likeness[row, right].max()
+            level = likeness[row, right].max() - ROUNDING
             ranks[start + row] = 1 + (likeness[row] >= level).sum() - (likeness[row, right] >= level).sum()
     return ranks, np.concatenate(best)
 
