@@ -104,14 +104,18 @@ class _Builder:
         return self._finish(_rms_norm(hidden, body.norm), body.embed_tokens.weight, words)
 
     def _allowed(self) -> Any:
-        """Boolean [batch, 1, tokens, past + tokens]: what each token may look at."""
+        """[batch, 1, tokens, past + tokens]: 0 where a token may look, else the least number that 16 bits hold.
+
+        With a mask of booleans OpenVINO's attention over 512 tokens takes 6 times as long.
+        """
         total = ops.gather(ops.shape_of(self.mask, output_type="i64"), _whole(1), _whole(0))
         places = ops.range(_whole(0), total, _whole(1), "i64")
         first = ops.subtract(total, ops.gather(ops.shape_of(self.ids, output_type="i64"), _whole(1), _whole(0)))
         rows = ops.range(first, total, _whole(1), "i64")
         causal = ops.less_equal(ops.unsqueeze(places, _whole(0)), ops.unsqueeze(rows, _whole(1)))
         seen = ops.convert(ops.unsqueeze(self.mask, _whole([1, 2])), "boolean")
-        return ops.logical_and(ops.unsqueeze(causal, _whole([0, 1])), seen)
+        allowed = ops.logical_and(ops.unsqueeze(causal, _whole([0, 1])), seen)
+        return ops.select(allowed, np.float32(0), np.float32(np.finfo(np.float16).min))
 
     def _turns(self, rotary: Any) -> tuple[Any, Any]:
         """Cosine and sine [batch, 1, tokens, head] of every position (RoPE, arXiv:2104.09864)."""
