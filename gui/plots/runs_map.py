@@ -1,4 +1,4 @@
-"""The map of all runs: size to the right, quality upward, colour for speed, the front as a line."""
+"""The map of all runs: size to the right, better quality upward, colour for speed, the front as a line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gui.plots.front import EMPTY, Map, map_of
 from gui.plots.panel import Panel
 from gui.plots.speed_legend import SpeedLegend
 from gui.runs.words import heading, steps_in_words
+from gui.task_words import words_for
 
 
 class RunsMap(Panel):
@@ -92,6 +93,7 @@ class RunsMap(Panel):
         self._legend.setVisible(not empty)
         self._empty.setVisible(empty)
         self._note.setText(self._said())
+        self._legend.set_speed(words_for(self._map.task).at_first)
         if not empty:
             label = heading(self._runs[self._selected]) if self._selected in self._runs else ""
             unit = "" if self._map.metric in RAW_METRICS else f"{NO_BREAK}%"
@@ -102,6 +104,8 @@ class RunsMap(Panel):
         if not self._map.points:
             return ""
         said = self.tr("{0} against size").format(self._map.metric)
+        if self._map.lower_is_better:
+            said += self.tr(" (lower is better, so it lies higher)")
         if not self._map.others:
             return said
         others = self.tr("{0} of other models or data are only in the table")
@@ -112,5 +116,6 @@ class RunsMap(Panel):
         run = self._runs[run_id]
         lines = [heading(run), steps_in_words(run)]
         if run.comparison and run.comparison.latency:
-            lines.insert(1, self.tr("{0} as fast at one text").format(ratio(run.comparison.latency.value)))
+            faster, at = ratio(run.comparison.latency.value), words_for(self._map.task).at_first
+            lines.insert(1, self.tr("{0} as fast {1}").format(faster, at))
         return "\n".join(lines)

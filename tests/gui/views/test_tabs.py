@@ -22,7 +22,7 @@ def test_a_question_is_asked_and_answered(shown, sample, qtbot):
     qtbot.keyClicks(widget.text, "a bird")
     with qtbot.waitSignal(widget.asked) as told:
         qtbot.keyClick(widget.text, Qt.Key.Key_Return)
-    assert told.args == ["a bird"]
+    assert told.args == ["a bird", {}]
     widget.set_busy(True)
     with qtbot.assertNotEmitted(widget.asked):
         qtbot.keyClick(widget.text, Qt.Key.Key_Return)
@@ -44,7 +44,7 @@ def test_an_empty_question_tries_the_example(shown, sample, qtbot):
     widget.set_run(sample.run())
     with qtbot.waitSignal(widget.asked) as told:
         widget.button.click()
-    assert told.args == [widget.text.placeholderText()]
+    assert told.args == [widget.text.placeholderText(), {}]
 
 
 def test_a_refusal_is_shown_and_the_button_works_again(shown, sample):
