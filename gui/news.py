@@ -126,6 +126,7 @@ class News(QObject):
         self._window.try_it.set_run(run)
         if self._worker.running:
             return  # the banner and the plots belong to the run that is going
+        self._window.layers.set_run(run)
         self._window.verdict.set_run(run)
         self._window.live.clear()
         if run is not None and run.baseline is not None:

@@ -160,7 +160,7 @@ class MainWindow(QMainWindow):
             session.runs_changed.connect(view.set_runs)
         session.selected_changed.connect(news.show_selected)
         # the engine
-        for view in (self.live, self.verdict, self.log, news):
+        for view in (self.live, self.verdict, self.layers, self.log, news):
             worker.happened.connect(view.on_event)
         worker.started.connect(news.greet)
         worker.died.connect(news.mourn)

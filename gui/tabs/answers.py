@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -174,7 +173,8 @@ class WrittenAnswer(Answer):
 
 def agreed(first: str, second: str) -> str:
     """The whole words with which two texts begin alike."""
-    same = len(os.path.commonprefix((first, second)))
+    pairs = zip(first, second, strict=False)
+    same = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))
     if all(same == len(text) or text[same].isspace() for text in (first, second)):
         return first[:same]
     return first[: first.rfind(" ", 0, same) + 1]
