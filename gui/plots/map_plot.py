@@ -30,6 +30,7 @@ class MapPlot(QWidget):
         self.describe: Callable[[str], str] = lambda run_id: run_id
         self._map, self._selected, self._label = EMPTY, None, ""
         self._canvas = Canvas(self)
+        self._canvas.plot.setContentsMargins(0, round(base_pixels() * 0.6), 0, 0)  # or the highest tick would be cut
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.run import Run
 from gui.label import Label
@@ -33,6 +33,7 @@ class RunsMap(Panel):
         self.plot.describe = self._described
         self._title = Label(self.tr("All runs"), role="muted", bold=True)
         self._note = Label(role="muted", scale=0.95)
+        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # never widens the window
         self._legend = SpeedLegend(self)
         self._empty = Label(role="muted", scale=1.1, wrap=True)
         self._lay_out()
@@ -54,7 +55,12 @@ class RunsMap(Panel):
         self.setMinimumHeight(170)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Map of all runs: size against quality"))
-        self.setToolTip(self.tr("A point is a run. Left is smaller, up is better. Click one, or use the arrow keys."))
+        self.setToolTip(
+            self.tr(
+                "A point is a run. Left is smaller, up is better. Click one, or use the arrow keys. "
+                "Runs of other models or data cannot be compared with these: they are in the table only."
+            )
+        )
 
     @property
     def shown(self) -> Map:
@@ -103,12 +109,12 @@ class RunsMap(Panel):
         """What the axes are, and what is left out."""
         if not self._map.points:
             return ""
-        said = self.tr("{0} against size").format(self._map.metric)
+        said = self.tr("{0} by size").format(self._map.metric)
         if self._map.lower_is_better:
-            said += self.tr(" (lower is better, so it lies higher)")
+            said += self.tr(", lowest on top")
         if not self._map.others:
             return said
-        others = self.tr("{0} of other models or data are only in the table")
+        others = self.tr("{0} others in the table")
         return f"{said}; {others.format(count(self._map.others))}"
 
     def _described(self, run_id: str) -> str:

@@ -71,7 +71,7 @@ class ChangedAnswers(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 9), (2, 13), (3, 13)):
+        for column, width in ((1, 9), (2, 15), (3, 15)):
             header.resizeSection(column, round(base_pixels() * width))
         view.setAccessibleName(self.tr("Answers that changed"))
 

@@ -51,7 +51,10 @@ class RunsModel(QAbstractTableModel):
         THEME.changed.connect(self._recolour)
 
     def _make_columns(self) -> tuple[Column, ...]:
-        faster = self.tr("Times as fast as the original, on this machine.")
+        first = self.tr(
+            "Times as fast as the original on this machine: at one text, or for language models at writing."
+        )
+        second = self.tr("Times as fast as the original on this machine: with 32 texts at once, or at reading.")
         paired = self.tr(
             "Quality against the original with its 95 % interval, question by question: in points, "
             "for perplexity in the percent by which it grew."
@@ -61,8 +64,8 @@ class RunsModel(QAbstractTableModel):
             Column(self.tr("Model"), model_in_words, model_in_words, self.tr("What the run began with."), False),
             Column(self.tr("Steps"), steps_in_words, steps_in_words, self.tr("What was done, in this order."), False),
             Column(self.tr("Size"), _size, _size_key, self.tr("The saved folder, and times smaller.")),
-            Column(self.tr("First speed"), _latency_text, lambda run: _ratio_key(_latency(run)), faster),
-            Column(self.tr("Second speed"), _throughput_text, lambda run: _ratio_key(_throughput(run)), faster),
+            Column(self.tr("First speed"), _latency_text, lambda run: _ratio_key(_latency(run)), first),
+            Column(self.tr("Second speed"), _throughput_text, lambda run: _ratio_key(_throughput(run)), second),
             Column(self.tr("Quality"), self._quality, _quality_key, self.tr("On the test texts.")),
             Column(self.tr("Difference"), _difference, _difference_key, paired),
             Column(self.tr("Result"), status_in_words, status_in_words, self.tr("How the run ended."), False),
@@ -114,9 +117,11 @@ class RunsModel(QAbstractTableModel):
     def _title(self, column: int) -> str:
         """Speeds are called as the runs' tasks call them, quality as their one metric does."""
         if column in (FIRST, SECOND):
-            words = [words_for(task) for task in sorted({task_of(run) for run in self._runs}) or [CLASSIFICATION]]
-            names = dict.fromkeys((each.first if column == FIRST else each.second) for each in words)
-            return " / ".join(names).capitalize()
+            words = [words_for(task) for task in {task_of(run) for run in self._runs} or [CLASSIFICATION]]
+            names = {each.first if column == FIRST else each.second for each in words}
+            if len(names) == 1:
+                return names.pop().capitalize()
+            return self.tr("Speed ●") if column == FIRST else self.tr("Speed ■")  # as in the plot of speeds
         metrics = self._metrics()
         if column == QUALITY and len(metrics) == 1:
             return metrics[0].capitalize() if metrics[0].islower() else metrics[0]

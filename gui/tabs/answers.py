@@ -12,7 +12,7 @@ from gui.label import Label, base_pixels
 from gui.numbers import count, milliseconds
 from gui.plots.panel import Panel
 from gui.tabs.choice_bars import ChoiceBars
-from gui.tabs.ranked_list import RankedList, moves
+from gui.tabs.ranked_list import ONLY_HERE, RankedList, moves
 from gui.theme import THEME, colors
 
 END_OF_TEXT = "\x1e"
@@ -80,6 +80,7 @@ class RankedAnswer(Answer):
 
     def __init__(self, title: str, role: str) -> None:
         super().__init__(title)
+        self._is_original = role == "original"
         self.list = RankedList(role)
         self.column.addWidget(self.list)
 
@@ -92,6 +93,8 @@ class RankedAnswer(Answer):
         """The list, its likenesses, and what differs from the other one."""
         names = [str(name) for name, _ in answer["choices"]]
         marks = moves([str(name) for name, _ in other["choices"]], names)
+        if self._is_original:  # its places are those that the other's moved from
+            marks = [mark if mark == ONLY_HERE else "" for mark in marks]
         likeness = (float(share) for _, share in answer["choices"])
         self.list.show_rows(list(zip(names, likeness, marks, strict=True)))
         self.time.setText(milliseconds(float(answer["ms"])))

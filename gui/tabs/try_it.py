@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.run import Run
-from gui.label import Label
+from gui.label import Label, base_pixels
 from gui.numbers import count, ratio
 from gui.runs.words import data_in_words, heading
 from gui.tabs.answers import Answer, LabelAnswer, RankedAnswer, WrittenAnswer, agreed
@@ -33,7 +33,7 @@ class TryIt(QWidget):
         super().__init__(parent)
         self._run: Run | None = None
         self._busy = self._stopping = False
-        self._task, self._example = CLASSIFICATION, ""
+        self._task, self._example, self._tried = CLASSIFICATION, "", ""
         self.text = QLineEdit(self)
         self.button, self.stop = QPushButton(self.tr("Ask both"), self), QPushButton(self.tr("Stop"), self)
         self.more = QPushButton(self.tr("Settings"), self)
@@ -70,6 +70,7 @@ class TryIt(QWidget):
         self.stop.setToolTip(self.tr("Stops the writing; what was written so far stays."))
         self.stop.setAccessibleName(self.tr("Stop the writing"))
         self.more.setCheckable(True)
+        self.more.setMinimumWidth(self.more.sizeHint().width() + base_pixels())  # bold while it is pressed
         self.more.setToolTip(self.tr("How long the models write, and how daringly."))
         self.more.setAccessibleName(self.tr("Settings of the writing"))
         self.text.returnPressed.connect(self._ask)
@@ -108,6 +109,8 @@ class TryIt(QWidget):
         self._example, hint = words.example, words.example
         if run and self._task == LANGUAGE and data_in_words(run) == "definitions":
             self._example, hint = "bozzetto:", self.tr("a word followed by a colon, e.g. bozzetto:")
+        if self.text.text() != self._example and self.text.text() in (self._tried, ""):
+            self.text.clear()  # an example of another task
         self.text.setPlaceholderText(hint)
         self.button.setText(self.tr("Let both write") if self._task == LANGUAGE else self.tr("Ask both"))
         self._pages.setCurrentIndex(list(KINDS).index(self._task))
@@ -178,6 +181,7 @@ class TryIt(QWidget):
             return
         if not self.text.text().strip():
             self.text.setText(self._example)
+            self._tried = self._example
         text = self.text.text().strip()
         for side in (self.original, self.optimized):
             side.begin(text)

@@ -276,3 +276,15 @@ def test_an_embedder_needs_no_head(qtbot, window):
     run_to_the_end(qtbot, window)
     window.try_it.button.click()
     qtbot.waitUntil(lambda: "found only by one" in window.try_it.message.text(), timeout=WAIT_MS)
+
+
+def test_no_run_widens_the_window(qtbot, window):
+    window.resize(1280, 800)
+    run_to_the_end(qtbot, window)
+    use_task(qtbot, window, "writer", "/books/moby.txt", "language modelling")
+    run_to_the_end(qtbot, window)
+    assert window.map.shown.others == 1
+    for index in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(index)
+        qtbot.wait(20)
+        assert window.size().toTuple() == (1280, 800)

@@ -90,7 +90,7 @@ def test_the_map_of_language_models_has_low_perplexity_on_top(shown, sample):
     widget = shown(RunsMap())
     widget.set_runs(runs)
     assert widget.plot._canvas.plot.getViewBox().yInverted()
-    assert "lower is better" in widget._note.text()
+    assert "lowest on top" in widget._note.text()
     assert "at writing" in widget._legend.toolTip() and "at writing" in widget._described("a")
 
 
@@ -113,7 +113,7 @@ def test_the_table_heads_its_columns_as_its_runs_do(shown, sample):
     table.set_runs([sample.writer_run("a")])
     assert titles() == ["Writing", "Reading", "Perplexity"]
     table.set_runs([sample.run("a"), sample.writer_run("b"), sample.finder_run("c")])
-    assert titles() == ["One text / writing", "32 at once / reading", "Quality"]
+    assert titles() == ["Speed ●", "Speed ■", "Quality"]
     assert table.model.index(1, QUALITY).data() == "perplexity 31.70"
     assert plain(table.model.index(1, QUALITY + 1).data()) == "+1.0 % (+0.8 to +1.4)"
 

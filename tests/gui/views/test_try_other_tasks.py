@@ -119,7 +119,7 @@ def test_two_lists_and_what_differs_in_them(shown, sample):
     widget.show_answer(answer)
     assert widget.message.text() == "Another text first, 1 of 3 found only by one, 2.0× faster this time."
     assert [mark for _, _, mark in widget.optimized.list.rows] == ["↑1", "↓1", ONLY_HERE]
-    assert [mark for _, _, mark in widget.original.list.rows] == ["↑1", "↓1", ONLY_HERE]
+    assert [mark for _, _, mark in widget.original.list.rows] == ["", "", ONLY_HERE]
     widget.grab()
     widget.show_answer({"original": ranked("owl", "hawk"), "optimized": ranked("owl", "hawk")})
     assert widget.message.text() == "The same list."
@@ -128,3 +128,17 @@ def test_two_lists_and_what_differs_in_them(shown, sample):
 def test_moves_are_against_the_other_list():
     assert moves(["a", "b", "c"], ["a", "c", "d"]) == ["", "↑1", ONLY_HERE]
     assert moves([], ["a"]) == [ONLY_HERE]
+
+
+def test_an_example_of_one_task_is_not_left_for_another(shown, sample):
+    widget = shown(TryIt())
+    widget.set_run(sample.run())
+    widget.button.click()
+    assert widget.text.text() == "a bird of prey that hunts at night"
+    widget.set_run(sample.finder_run())
+    assert widget.text.text() == "a bird of prey that hunts at night"
+    widget.set_run(sample.writer_run())
+    assert widget.text.text() == ""
+    widget.text.setText("my own")
+    widget.set_run(sample.run())
+    assert widget.text.text() == "my own"
