@@ -31,6 +31,8 @@ class TaskWords:
     """What the first speed's milliseconds are of."""
     many: str
     """What the second speed counts in a second."""
+    nouns: str
+    """What quality is judged on."""
     loss: str
     """What a loss of quality is counted in."""
     example: str
@@ -69,6 +71,7 @@ def _classification() -> TaskWords:
         at_second=_t("with 32 at once"),
         one=_t("One text"),
         many=_t("Texts a second, 32 at once"),
+        nouns=_t("texts"),
         loss=_t("points"),
         example=_t("a bird of prey that hunts at night"),
         ask=_t("Type a text, or press “Ask both” to try the example."),
@@ -85,6 +88,7 @@ def _similarity() -> TaskWords:
         at_second=_t("with 32 at once"),
         one=_t("One text"),
         many=_t("Texts a second, 32 at once"),
+        nouns=_t("texts"),
         loss=_t("points"),
         example=_t("a bird of prey that hunts at night"),
         ask=_t("Type what to look for; the ten nearest texts of each model stand side by side."),
@@ -101,6 +105,7 @@ def _language() -> TaskWords:
         at_second=_t("at reading"),
         one=_t("One token written"),
         many=_t("Tokens read a second"),
+        nouns=_t("windows of text"),
         loss="%",
         example=_t("Once upon a time"),
         ask=_t("Type the beginning of a text: both models go on from there."),

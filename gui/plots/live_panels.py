@@ -20,7 +20,6 @@ from gui.numbers import (
 )
 from gui.plots.live_panel import LivePanel
 from gui.plots.story import Chart, Story, quality_chart, size_chart, speed_chart, speeds
-from gui.task_words import LANGUAGE, words_for
 
 
 class SizePanel(LivePanel):
@@ -160,8 +159,7 @@ class QualityPanel(LivePanel):
                 role="muted",
             )
         elif original:
-            nouns = self.tr("windows of text") if story.words == words_for(LANGUAGE) else self.tr("texts")
-            texts = self.tr("original, {0} {1}").format(count(original.count), nouns)
+            texts = self.tr("original, {0} {1}").format(count(original.count), story.words.nouns)
             self.measured(quality(original.metric, original.value), original.metric, texts)
         else:
             self.unknown(self.tr("Only measuring will tell."))

@@ -49,8 +49,8 @@ class Layers(QWidget):
         inner.setContentsMargins(16, 12, 16, 12)
         inner.setSpacing(12)
         inner.addWidget(self.bars)
-        inner.addLayout(numbers)
         inner.addWidget(self.sensitivity)
+        inner.addLayout(numbers)
         inner.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -102,7 +102,7 @@ class Layers(QWidget):
         for labels, (_, slices) in zip(self._columns, rows, strict=False):
             sizes = [part.size for part in slices]
             for label, size in zip(labels[1:], [*sizes, sum(sizes)], strict=True):
-                label.setText(megabytes(size))
+                label.setText(megabytes(size) if size else "–")  # a head that reads the embeddings has none
 
     def _part_names(self) -> tuple[str, ...]:
         """In the order of `PARTS`."""

@@ -19,7 +19,7 @@ class WritingSettings(QWidget):
         length = self.tr("How many tokens each model writes at most; it stops by itself at the end of a text.")
         daring = self.tr("0 always takes the likeliest word. Higher draws by chance: livelier, and more often wrong.")
         self.tokens = NumberField(
-            Slider(8, 512, step=8, unit="tokens", title=self.tr("Length"), help=length), whole=True
+            Slider(8, 256, step=8, unit="tokens", title=self.tr("Length"), help=length), whole=True
         )
         self.temperature = NumberField(Slider(0.0, 1.5, step=0.1, title=self.tr("Temperature"), help=daring))
         self.tokens.set_value(64)
