@@ -105,8 +105,10 @@ class LivePlots(QWidget):
             self.set_original(event.run.baseline)
 
     def clear(self) -> None:
-        """Forget the last run's measurements and curves; original and estimate stay."""
-        self._tell(replace(self._story, checks=(), result=None, changed=False, paired=False))
+        """Forget the last run's measurements and curves; estimate and original stay, unless it is another model's."""
+        old = self._story
+        original = old.original if old.is_of(old.profile) else None
+        self._tell(replace(old, original=original, checks=(), result=None, changed=False, paired=False))
         for spark in self._curves.values():
             spark.deleteLater()
         self._curves = {}

@@ -23,7 +23,6 @@ from gui.numbers import moment
 from gui.runs.model import MODEL, RUN_ROLE, SORT_ROLE, STEPS, RunsModel
 from gui.runs.words import heading
 
-
 LEAST_WIDTH = 6
 """Of a column, as a multiple of the text's height: the steps, which get what is left, must still say something."""
 

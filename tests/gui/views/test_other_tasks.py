@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.events import Measured
+from engine.events import Measured, StepStarted
 from engine.run import Measurement, Quality
 from gui.plots.front import map_of
 from gui.plots.live import LivePlots
@@ -80,6 +80,14 @@ def test_figures_of_another_task_are_forgotten(live, sample):
     live.set_task("sentence similarity")
     assert live.story.original is None and live.story.result is None
     assert live.story.estimate is not None
+
+
+def test_a_new_run_does_not_begin_with_the_original_of_a_run_looked_at_before(live, sample):
+    live.set_task("language modelling")
+    live.set_estimate(sample.estimate(), sample.profile(original_bytes=38_000_000))
+    live.set_original(sample.original)  # a classifier's run is selected
+    live.on_event(StepStarted(step=0, steps=2, name="original", title="The original"))
+    assert live.story.original is None
 
 
 def test_the_map_of_language_models_has_low_perplexity_on_top(shown, sample):
