@@ -41,12 +41,8 @@ def test_recent_models_are_offered_and_starters_not_twice(qtbot, home):
     qtbot.addWidget(picker)
     picker.set_recent(["starter:kinds-minilm", "/models/mine"])
     assert "mine" in entries(picker)
-<<<<<<< HEAD
     starters = {model.title for model in catalogue().models.values()}
     assert sorted(a.text() for a in picker.menu.actions() if a.text() in starters) == sorted(starters)
-=======
-    assert sum("Kinds of things" in text for text in entries(picker)) == 1
->>>>>>> writer
 
 
 def test_a_hub_name_is_typed(qtbot, home):
