@@ -7,6 +7,8 @@ from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 
 WORKS = "works"
+FOUR_BITS = {Quantize: tuple(Quantize(bits=bits, runtime="openvino") for bits in (32, 16, 8, 4))}
+"""Each is asked of every runtime."""
 
 
 def outcome(technique: Technique, profile: Profile, name: RuntimeName) -> str:
