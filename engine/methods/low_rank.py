@@ -24,8 +24,8 @@ from transformers.pytorch_utils import Conv1D
 from engine.errors import Refused
 from engine.methods.calibration import Batches, Check, Progress, blocks_of, gram, never, silent, walk
 from engine.methods.weights import Layers, bias_of, is_transposed, replace_module, weight_of
+from engine.models.projection import EXPAND, REDUCE
 
-REDUCE, EXPAND = "reduce", "expand"
 DAMPING = 1e-4
 """Share of the gram matrix's mean diagonal that is added to the diagonal, for inputs that texts hardly use."""
 

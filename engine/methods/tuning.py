@@ -35,7 +35,7 @@ def tune(model: Model, technique: FineTune, context: Context) -> Model:
     checkpoint = Checkpoint(_key(model, technique, context))
     if checkpoint.path.is_file():
         context.note("Training goes on from its last checkpoint.")
-    network = _with_additions(model, technique) if technique.adapt == "LoRA" else model.network
+    network = _with_additions(model, technique, context.seed) if technique.adapt == "LoRA" else model.network
     put_back = _set_dropout(model.network, technique.dropout)
     if technique.checkpointing and model.network.supports_gradient_checkpointing:
         model.network.gradient_checkpointing_enable()
@@ -51,7 +51,8 @@ def tune(model: Model, technique: FineTune, context: Context) -> Model:
     return model.with_profile(technique.after(model.profile))
 
 
-def _with_additions(model: Model, technique: FineTune) -> Any:
+def _with_additions(model: Model, technique: FineTune, seed: int) -> Any:
+    import torch
     from peft import LoraConfig, get_peft_model
     from torch import nn
     from transformers.pytorch_utils import Conv1D
@@ -69,7 +70,9 @@ def _with_additions(model: Model, technique: FineTune) -> Any:
         target_modules=names,
         fan_in_fan_out=model.family.transposed,
     )
-    return get_peft_model(model.network, config)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return get_peft_model(model.network, config)
 
 
 def _zeros_kept(model: Model) -> Any:

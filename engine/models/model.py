@@ -135,7 +135,7 @@ def open_kept(folder: Path, fit: Fit = lambda network, weights: {}) -> Model:
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         )
     family = _family_in(network, profile)
-    uneven = bool(fit(network, weights)) | fit_attention(network, family, weights)
+    uneven = fit_attention(network, family, weights) | bool(fit(network, weights))
     network.load_state_dict(weights)
     network.eval()
     if uneven:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+REDUCE, EXPAND = "reduce", "expand"
+"""The two thin layers that may stand for a wide one (`engine.methods.low_rank`)."""
+
 
 class Projection:
     """One matrix of a network, with its bias if it has one."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from engine.models.families import Family
-from engine.models.projection import Projection
+from engine.models.projection import EXPAND, REDUCE, Projection
 
 if TYPE_CHECKING:
     import torch
@@ -88,13 +88,21 @@ def fit_attention(network: PreTrainedModel, family: Family, weights: Mapping[str
     for number, layer in enumerate(layers_of(network, family)):
         stored = f"{family.layers}.{number}."
         # The output's columns are the query's width, also where query, key and value are fused.
-        width = weights[f"{stored}{family.attention_output}.weight"].shape[0 if family.transposed else 1]
+        width = _stored_shape(weights, f"{stored}{family.attention_output}", family)[1]
         if width == projection_of(layer, family.attention_output).inputs:
             continue
         changed = True
-        shared = width if family.fused else weights[f"{stored}{family.key}.weight"].shape[0]
+        shared = width if family.fused else _stored_shape(weights, f"{stored}{family.key}", family)[0]
         _keep_attention(layer, family, torch.arange(width), torch.arange(shared))
     return changed
+
+
+def _stored_shape(weights: Mapping[str, torch.Tensor], name: str, family: Family) -> tuple[int, int]:
+    """(out, in) of a stored projection, which may have become two thin ones."""
+    if (whole := weights.get(f"{name}.weight")) is not None:
+        out, width = reversed(whole.shape) if family.transposed else whole.shape
+        return out, width
+    return weights[f"{name}.{EXPAND}.weight"].shape[0], weights[f"{name}.{REDUCE}.weight"].shape[1]
 
 
 def head_size(network: PreTrainedModel, family: Family) -> int:

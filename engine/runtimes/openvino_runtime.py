@@ -36,7 +36,13 @@ class OpenVinoRuntime(Runtime):
     packages: ClassVar[tuple[str, ...]] = ("openvino", "nncf")
     marker: ClassVar[str] = FILE
     uncertain_bytes: ClassVar[int] = 20_000
-    speed: ClassVar[dict[int, tuple[float, float]]] = {32: (0.9, 1.2), 16: (2.2, 3.4), 8: (3.0, 5.0)}
+    speed: ClassVar[dict[int, tuple[float, float]]] = {32: (0.9, 1.2), 16: (2.2, 3.4), 8: (3.0, 5.0), 4: (2.4, 7.0)}
+    writing_speed: ClassVar[dict[int, tuple[float, float]]] = {
+        32: (1.3, 2.6),
+        16: (1.3, 3.0),
+        8: (3.0, 5.1),
+        4: (3.0, 5.9),
+    }
 
     def refusal(self, profile: Profile) -> str | None:
         """Refused for text generators whose graph is not written out here."""

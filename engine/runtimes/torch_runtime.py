@@ -37,6 +37,7 @@ class TorchRuntime(Runtime):
     marker: ClassVar[str] = WEIGHTS
     uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (1.4, 2.0), 8: (0.3, 1.0)}
+    writing_speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 1.0), 16: (0.6, 1.9), 8: (0.5, 1.7)}
 
     def holds(self, folder: Path) -> bool:
         """Weights in one file or in shards."""

@@ -46,7 +46,8 @@ def data(tiny_models, tmp_path_factory):
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["query", "answer"])
-        writer.writerows((text, f"{label} {text.split()[-1]}") for text, label in tiny_models.texts(400))
+        pairs = enumerate(tiny_models.texts(400))
+        writer.writerows((text, f"{label} {text.split()[-1]} {number}") for number, (text, label) in pairs)
     return load(DataSource(path=str(path)), None, 0, Budget(train=64, validation=40, test=40))
 
 

@@ -1,16 +1,19 @@
 """Which layers need 8 bits: against brute force, and the network left as it was."""
 
 import copy
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from engine.methods.routes import protect
 from engine.methods.sensitivity import layer_sensitivity, most_sensitive, rounded_to_nearest
 from engine.models.families import family_of
 from engine.models.model import Model
 from engine.models.profile import read_profile
+from engine.techniques.quantize import Quantize
 
 
 @pytest.fixture
@@ -61,3 +64,16 @@ def test_what_is_kept_fits_the_share_and_begins_with_what_matters_most(model):
     assert sum(numbers[name] for name in kept) <= 0.3 * sum(numbers.values())
     assert most_sensitive(model, sensitivity, 0.0) == ()
     assert set(most_sensitive(model, sensitivity, 1.0)) == set(names)
+
+
+def test_the_storage_names_the_layers_that_stay_and_the_run_shows_each(model):
+    technique = Quantize(bits=4, runtime="openvino", group_size=32, protected=0.5)
+    narrowed = model.with_profile(technique.stored(model.profile, "openvino"))
+    ids = np.random.default_rng(0).integers(0, model.profile.vocabulary, (1, 16))
+    context = Mock()
+    kept = protect(narrowed, [{"input_ids": ids}], context).storage.protected
+    assert 0 < len(kept) < 14
+    assert [call.args[:2] for call in context.curve.call_args_list] == [("sensitivity", place) for place in range(14)]
+    assert f"{len(kept)} of 14 layers stay at 8 bits" in context.note.call_args.args[0]
+    untouched = model.with_profile(Quantize(bits=8, protected=0.5).stored(model.profile, "openvino"))
+    assert protect(untouched, [], context) is untouched
