@@ -86,8 +86,8 @@ class Wanted:
 def choose(columns: dict[str, Column], wanted: Wanted, where: str) -> Wanted:
     """The task and its columns: what is named stays, the rest is found. `Refused` where it is unclear.
 
-    Two columns with the names of a pair are for sentence similarity, a table of texts alone for
-    language modelling, everything else for classification.
+    Two columns with the names of a pair are for sentence similarity where they come with scores or
+    no column holds labels, a table of texts alone for language modelling, everything else for classification.
     """
     for given in (wanted.text, wanted.label, wanted.other, wanted.score):
         if given is not None and given not in columns:
@@ -108,9 +108,20 @@ def _task_of(columns: dict[str, Column], wanted: Wanted) -> str:
     if wanted.other is not None or wanted.score is not None:
         return "sentence similarity"
     named = _named_pair(columns)
-    if named is not None and (named[1] in SEARCHED_NAMES or _first_named(SCORE_NAMES, columns)):
+    if named is not None and _first_named(SCORE_NAMES, columns):
+        return "sentence similarity"
+    if named is not None and named[1].strip().casefold() in SEARCHED_NAMES and not _has_labels(columns, wanted):
         return "sentence similarity"
     return "language modelling" if len(columns) == 1 else "classification"
+
+
+def _has_labels(columns: dict[str, Column], wanted: Wanted) -> bool:
+    """Whether text and label are clear: a question and one of few answers is for classification."""
+    try:
+        choose_columns(columns, wanted.text, wanted.label, "")
+    except Refused:
+        return False
+    return True
 
 
 def _named_pair(columns: Collection[str]) -> tuple[str, str] | None:

@@ -39,7 +39,7 @@ class _Reading:
     corpus: list[str]
     places: dict[str, int]
     fixed: bool
-    """Whether the corpus came in a file of its own, so that an unknown answer is an error."""
+    """Whether the corpus came in a file of its own, so that an unknown answer is left out."""
     oddities: Oddities
     tick: Tick | None
     count: int = 0
@@ -55,7 +55,19 @@ class _Reading:
             if not text or label is None:
                 self.oddities.add("no label" if text else "no text", self.count)
                 continue
-            yield text, digest(text + repr(label)) if self.found.score else digest(text), label
+            yield text, digest(f"{text}\0{label[0]}") if self.found.score else digest(text), label
+
+    def offer(self, sample: Sample, key: int, text: str, label: Any) -> None:
+        """Hand one pair to a sample and count what was wrong with it; a query may come with further answers."""
+        outcome = sample.offer(key, text, label)
+        if outcome == "conflict" or (outcome == "repeated" and self.found.score):
+            self.oddities.add(outcome, self.count)
+
+    def notes(self, samples: Iterable[Sample]) -> tuple[str, ...]:
+        """Sentences for the log."""
+        samples = tuple(samples)
+        sampled = f"Of {self.count:,} rows a sample of {sum(map(len, samples)):,} texts is used."
+        return (*[sampled for _ in samples[:1] if any(each.left_out for each in samples)], *self.oddities.sentences())
 
     def _label(self, row: dict[str, object]) -> Any:
         if self.found.score:
@@ -85,7 +97,7 @@ def load_pairs(files: Files, found: Inspection, where: str, seed: int, budget: B
         for text, hashed, label in reading.pairs(path):
             name = fixed or split_of(hashed)
             key = int.from_bytes(hashed[:KEY_BYTES])
-            samples[name].offer(key ^ shuffle if name == "train" else key, text, label)
+            reading.offer(samples[name], key ^ shuffle if name == "train" else key, text, label)
     splits: dict[SplitName, Examples] = {name: _examples(sample) for name, sample in samples.items()}
     if min(map(len, splits.values())) < FEWEST:
         raise Refused(
@@ -93,23 +105,26 @@ def load_pairs(files: Files, found: Inspection, where: str, seed: int, budget: B
             "are needed to learn from some and judge by others. Choose a larger file."
         )
     splits = _scaled(splits, where) if found.score else _searched(splits, tuple(reading.corpus))
-    notes = reading.oddities.sentences()
-    return Splits((), **splits, key=_key(splits), notes=notes, task=TASK)
+    return Splits((), **splits, key=_key(splits), notes=reading.notes(samples.values()), task=TASK)
 
 
-def pairs_for_measuring(files: Files, found: Inspection, where: str) -> Examples:
-    """All pairs of a file (of a starter: of its test split)."""
-    reading = _begin(files, found, None)
+def pairs_for_measuring(
+    files: Files, found: Inspection, where: str, tick: Tick | None
+) -> tuple[Examples, tuple[str, ...]]:
+    """All pairs of a file (of a starter: of its test split), and notes."""
+    reading = _begin(files, found, tick)
     sample = Sample(MEASURED_AT_MOST, None if found.score else _both)
     for path, fixed in files.parts:
         for text, hashed, label in reading.pairs(path) if fixed in (None, "test") else ():
-            sample.offer(int.from_bytes(hashed[:KEY_BYTES]), text, label)
+            reading.offer(sample, int.from_bytes(hashed[:KEY_BYTES]), text, label)
     examples = _examples(sample)
     if not len(examples):
         raise Refused(f"{where} holds no pair of texts. Choose other columns or another file.")
     if found.score:
-        return _scaled({"test": examples}, where)["test"]
-    return replace(examples, corpus=tuple(reading.corpus))
+        examples = _scaled({"test": examples}, where)["test"]
+    else:
+        examples = replace(examples, corpus=tuple(reading.corpus))
+    return examples, reading.notes([sample])
 
 
 def _begin(files: Files, found: Inspection, tick: Tick | None) -> _Reading:
@@ -117,6 +132,9 @@ def _begin(files: Files, found: Inspection, tick: Tick | None) -> _Reading:
     if files.corpus is not None:
         path, identity, text = files.corpus
         for row in rows(path, columns=(identity, text), oddities=reading.oddities):
+            absent = [name for name in (identity, text) if name not in row]
+            if absent and not reading.corpus:
+                raise Refused(f"{path} has no column '{absent[0]}'; a corpus needs '{identity}' and '{text}'. Add it.")
             if len(reading.corpus) >= LARGEST_CORPUS:
                 raise Refused(f"{path} holds more than {LARGEST_CORPUS:,} texts. Choose a smaller corpus.")
             reading.places[plain(row.get(identity))] = len(reading.corpus)
@@ -169,7 +187,7 @@ def _several(value: object) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return [plain(value)]
     found = value if isinstance(value, (list, tuple)) else [value]
     return [name for name in map(plain, found) if name]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.data.lines import BYTE_ORDER_MARK, OTHER_ENCODINGS, SAVE_AS_UTF8, opened
-from engine.data.windows import BLOCK
+from engine.data.rows import check_file
+from engine.data.windows import BLOCK, END_OF_DOCUMENT
 from engine.errors import Refused
 
 ENDINGS = (".txt", ".text", ".md", ".rst")
@@ -29,12 +30,15 @@ def text_blocks(path: Path) -> Iterator[str]:
     held = ""
     empty = True
     for text in _decoded(path):
-        held += text
-        while len(held) > 2 * BLOCK:
-            end = max(held.rfind("\n", BLOCK // 2, BLOCK), held.rfind(" ", BLOCK // 2, BLOCK)) + 1 or BLOCK
-            empty = False
-            yield held[:end]
-            held = held[end:]
+        held += text.replace(END_OF_DOCUMENT, " ")
+        start = 0
+        while len(held) - start > 2 * BLOCK:
+            end = _end_of_block(held, start)
+            if block := held[start:end].strip() and held[start:end]:
+                empty = False
+                yield block
+            start = end
+        held = held[start:]
     if held.strip():
         empty = False
         yield held
@@ -42,9 +46,14 @@ def text_blocks(path: Path) -> Iterator[str]:
         raise Refused(f"{path} holds no text. Choose a file with some pages of it.")
 
 
+def _end_of_block(text: str, start: int) -> int:
+    """Behind a line where one ends in the second half of the block, else behind a space."""
+    places = (text.rfind(mark, start + BLOCK // 2, start + BLOCK) for mark in ("\n", " "))
+    return next((place + 1 for place in places if place >= 0), start + BLOCK)
+
+
 def _decoded(path: Path) -> Iterator[str]:
-    if not path.is_file():
-        raise Refused(f"There is no file {path}. Check the path, or choose another file.")
+    check_file(path)
     decoder = codecs.getincrementaldecoder("utf-8")()
     place = 0
     with opened(path) as file:
@@ -56,12 +65,15 @@ def _decoded(path: Path) -> Iterator[str]:
                     f"{path} holds a NUL byte (byte {place + raw.index(0) + 1:,}): this is not a text file, or it is "
                     "damaged. Export or copy it again."
                 )
+            if place == 0 and raw.startswith(BYTE_ORDER_MARK):
+                raw, place = raw.removeprefix(BYTE_ORDER_MARK), len(BYTE_ORDER_MARK)
+            waiting = len(decoder.getstate()[0])  # half a character of the piece before
             try:
-                yield decoder.decode(raw.removeprefix(BYTE_ORDER_MARK) if place == 0 else raw)
+                yield decoder.decode(raw)
             except UnicodeDecodeError as error:
                 raise Refused(
-                    f"{path} is not UTF-8 text: byte {place + error.start + 1:,} is 0x{error.object[error.start]:02X}. "
-                    f"{SAVE_AS_UTF8}"
+                    f"{path} is not UTF-8 text: byte {place - waiting + error.start + 1:,} is "
+                    f"0x{error.object[error.start]:02X}. {SAVE_AS_UTF8}"
                 ) from error
             place += len(raw)
     try:

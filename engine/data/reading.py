@@ -105,11 +105,13 @@ def load(
             key = int.from_bytes(hashed[:KEY_BYTES])
             reading.offer(samples[name], key ^ shuffle if name == "train" else key, text, number)
     label_names, places = reading.labels.finish()
-    splits = {name: _examples(sample, places) for name, sample in samples.items()}
+    splits: dict[SplitName, Examples] = {name: _examples(samples[name], places) for name in SPLITS}
     _check(splits.values(), label_names, reading)
     return Splits(
         label_names=label_names,
-        **splits,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
         key=_key(label_names, splits.values()),
         notes=_notes(reading, samples.values()),
     )
@@ -126,20 +128,17 @@ def load_for_measuring(
     budget = budget or Budget(test=MEASURED_AT_MOST)
     found, files = inspect(source), files_of(source)
     if found.task == "language modelling":
-        return _to_measure(texts_for_measuring(files, found.text, source.path, budget), found.task)
-    if found.task == "sentence similarity":
-        return _to_measure(pairs_for_measuring(files, found, source.path), found.task)
-    reading = _begin(source, found, labels, tick)
-    return _to_measure(_labelled(reading, files, source), found.task, tuple(labels), reading)
+        examples, notes = texts_for_measuring(files, found.text, source.path, budget, tick)
+    elif found.task == "sentence similarity":
+        examples, notes = pairs_for_measuring(files, found, source.path, tick)
+    else:
+        examples, notes = _labelled(_begin(source, found, labels, tick), files, budget)
+    names = tuple(labels) if found.task == "classification" else ()
+    return Splits(names, Examples((), ()), examples.first(1), examples, key="", notes=notes, task=found.task)
 
 
-def _to_measure(examples: Examples, task: str, names: tuple[str, ...] = (), reading: _Reading | None = None) -> Splits:
-    notes = () if reading is None else (*reading.labels.notes, *reading.oddities.sentences())
-    return Splits(names, Examples((), ()), examples.first(1), examples, key="", notes=notes, task=task)
-
-
-def _labelled(reading: _Reading, files: Files, source: DataSource) -> Examples:
-    sample = Sample(MEASURED_AT_MOST)
+def _labelled(reading: _Reading, files: Files, budget: Budget) -> tuple[Examples, tuple[str, ...]]:
+    sample = Sample(budget.test)
     for path, fixed in files.parts:
         if fixed in (None, "test"):
             for text, hashed, number in reading.usable(path):
@@ -148,10 +147,10 @@ def _labelled(reading: _Reading, files: Files, source: DataSource) -> Examples:
     examples = _examples(sample, places)
     if len(examples) == 0:
         raise Refused(
-            f"{source.path} holds no row with both a text ('{reading.found.text}') and a label "
+            f"{reading.source.path} holds no row with both a text ('{reading.found.text}') and a label "
             f"('{reading.found.label}'). Choose other columns or another file."
         )
-    return examples
+    return examples, _notes(reading, [sample])
 
 
 def _begin(source: DataSource, found: Inspection, labels: Sequence[str] | None, tick: Tick | None) -> _Reading:

@@ -57,7 +57,8 @@ def _ending(path: Path) -> str:
     return ending
 
 
-def _check(path: Path, ending: str) -> None:
+def check_file(path: Path) -> int:
+    """The file's bytes; `Refused` where there is no ordinary file."""
     try:
         if path.is_dir():
             raise Refused(f"{path} is a folder. Choose one data file in it.")
@@ -65,10 +66,14 @@ def _check(path: Path, ending: str) -> None:
             raise Refused(f"There is no file {path}. Check the path, or choose another file.")
         if not path.is_file():
             raise Refused(f"{path} is not an ordinary file. Choose a data file.")
-        size = path.stat().st_size
+        return path.stat().st_size
     except OSError as error:
         reason = error.strerror or str(error)
         raise Refused(f"{path} cannot be opened ({reason}). Check the path.") from error
+
+
+def _check(path: Path, ending: str) -> None:
+    size = check_file(path)
     if ending not in FORMATS:
         raise Refused(
             f"{path} is of a kind that cannot be read as data. "

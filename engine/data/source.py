@@ -29,6 +29,7 @@ STARTER = "starter:"
 SAMPLED_ROWS = 20_000
 SAMPLED_CHARACTERS = 50_000_000
 SHOWN = 5
+TABLES = "CSV, TSV, JSON Lines or Parquet"
 SHOWN_CHARACTERS = 300
 
 SplitName = Literal["train", "validation", "test"]
@@ -100,7 +101,7 @@ def inspect(source: DataSource) -> Inspection:
     files = files_of(source)
     path = files.parts[0][0]
     if is_plain_text(path):
-        return _inspect_text(path)
+        return _inspect_text(path, files.wanted)
     oddities = Oddities()
     columns: defaultdict[str, Column] = defaultdict(Column)
     first: list[Row] = []
@@ -130,8 +131,10 @@ def inspect(source: DataSource) -> Inspection:
     )
 
 
-def _inspect_text(path: Path) -> Inspection:
+def _inspect_text(path: Path, wanted: Wanted) -> Inspection:
     """Running text: its first passages."""
+    if wanted.task not in (None, "language modelling"):
+        raise Refused(f"{path} is running text, which is no data for {wanted.task}. Choose a table: {TABLES}.")
     found = [block[:SHOWN_CHARACTERS] for block in islice(text_blocks(path), SHOWN)]
     return Inspection(
         task="language modelling",

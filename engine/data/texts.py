@@ -7,7 +7,7 @@ block then gives some windows (`windows.py`). Memory is bounded, whatever the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.data.sampling import Sample
 from engine.data.source import Files, SplitName
 from engine.data.splits import Budget, Examples, Splits
 from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
-from engine.data.windows import STRIDE, blocks, windows
+from engine.data.windows import BLOCK, STRIDE, blocks, windows
 from engine.errors import Refused
 
 TASK = "language modelling"
@@ -50,35 +50,43 @@ class _Gathered:
         if self.samples[name].offer(key ^ self.shuffle if name == "train" else key, block, 0) == "repeated":
             self.oddities.add("repeated", self.count)
 
+    def notes(self, used: int, found: int) -> tuple[str, ...]:
+        """Sentences for the log; what was kept gave `found` windows, of which some are used."""
+        notes = self.oddities.sentences()
+        if used == found and not any(sample.left_out for sample in self.samples.values()):
+            return notes
+        sampled = f"Of {self.count:,} passages of text, {used:,} windows of {STRIDE:,} characters are used."
+        return sampled, *notes
+
 
 def load_texts(files: Files, column: str, where: str, seed: int, budget: Budget, tick: Tick | None) -> Splits:
     """The three splits of running text. Raises `Refused` where there is too little of it."""
-    sizes = {name: getattr(budget, name) for name in SPLITS}
-    # A block gives about four windows; one more makes up for short ones.
-    samples: dict[SplitName, Sample] = {name: Sample(size // 4 + 1) for name, size in sizes.items()}
+    sizes: dict[SplitName, int] = {name: getattr(budget, name) for name in SPLITS}
+    samples: dict[SplitName, Sample] = {name: _sample(size) for name, size in sizes.items()}
     gathered = _Gathered(samples, seed_key(seed), tick)
     for path, fixed in files.parts:
         _gather(path, fixed, column, gathered)
-    splits: dict[SplitName, Examples] = {name: _examples(sample, sizes[name]) for name, sample in samples.items()}
+    found = {name: _windows(sample) for name, sample in samples.items()}
+    splits: dict[SplitName, Examples] = {name: found[name].first(sizes[name]) for name in SPLITS}
     _check(splits, where)
-    notes = list(gathered.oddities.sentences())
-    if any(sample.left_out for sample in samples.values()):
-        kept = sum(len(split) for split in splits.values())
-        notes.insert(0, f"Of {gathered.count:,} passages of text, {kept:,} windows of {STRIDE:,} characters are used.")
-    return Splits((), **splits, key=_key(splits.values()), notes=tuple(notes), task=TASK)
+    notes = gathered.notes(sum(map(len, splits.values())), sum(map(len, found.values())))
+    return Splits((), **splits, key=_key(splits.values()), notes=notes, task=TASK)
 
 
-def texts_for_measuring(files: Files, column: str, where: str, budget: Budget) -> Examples:
-    """Windows of a whole file (of a starter: of its test split), sampled where there are many."""
-    sample = Sample(budget.test // 4 + 1)
-    gathered = _Gathered({"train": sample, "validation": sample, "test": sample}, 0, None)
+def texts_for_measuring(
+    files: Files, column: str, where: str, budget: Budget, tick: Tick | None
+) -> tuple[Examples, tuple[str, ...]]:
+    """Windows of a whole file (of a starter: of its test split), sampled where there are many; and notes."""
+    sample = _sample(budget.test)
+    gathered = _Gathered({"train": sample, "validation": sample, "test": sample}, 0, tick)
     for path, fixed in files.parts:
         if fixed in (None, "test"):
             _gather(path, fixed, column, gathered)
-    found = _examples(sample, budget.test)
+    found = _windows(sample)
     if not found:
         raise Refused(f"{where} holds no text. Choose another file.")
-    return found
+    used = found.first(budget.test)
+    return used, gathered.notes(len(used), len(found))
 
 
 def _gather(path: Path, fixed: SplitName | None, column: str, gathered: _Gathered) -> None:
@@ -98,29 +106,31 @@ def _gather(path: Path, fixed: SplitName | None, column: str, gathered: _Gathere
 def _by_document(documents: Iterable[str], gathered: _Gathered) -> None:
     """Each row goes to a split by its own hash; a split's rows are gathered to blocks as they come."""
     queues: dict[SplitName, list[str]] = {name: [] for name in SPLITS}
-    builders = {name: blocks(_drained(queues[name])) for name in SPLITS}
+    waiting = dict.fromkeys(SPLITS, 0)
 
     def flush(name: SplitName) -> None:
-        for block in builders[name]:
+        for block in blocks(queues[name]):
             gathered.offer(block, name)
-        builders[name] = blocks(_drained(queues[name]))
+        queues[name].clear()
+        waiting[name] = 0
 
-    for document in documents:
+    for document in filter(None, documents):
         name = split_of(digest(document))
         queues[name].append(document)
-        if sum(map(len, queues[name])) >= 4 * STRIDE:
+        waiting[name] += len(document)
+        if waiting[name] >= BLOCK:
             flush(name)
     for name in SPLITS:
         flush(name)
 
 
-def _drained(queue: list[str]) -> Iterator[str]:
-    while queue:
-        yield queue.pop(0)
+def _sample(most: int) -> Sample:
+    """Of blocks, the shortest of which give two windows."""
+    return Sample(most // 2 + 1)
 
 
-def _examples(sample: Sample, most: int) -> Examples:
-    pairs = [pair for block, _ in sample.examples() for pair in windows(block) if pair[1].strip()][:most]
+def _windows(sample: Sample) -> Examples:
+    pairs = [pair for block, _ in sample.examples() for pair in windows(block) if pair[1].strip()]
     return Examples(tuple(judged for _, judged in pairs), tuple(before for before, _ in pairs))
 
 

@@ -7,6 +7,7 @@ text whatever tokenizer reads it: about 256 tokens that are judged after about a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 END_OF_DOCUMENT = "\x1e"
 """Between documents inside a window; never part of a user's text."""
@@ -20,20 +21,18 @@ BLOCK = 4 * STRIDE
 
 def blocks(documents: Iterable[str]) -> Iterator[str]:
     """Documents joined, or cut at white space, to pieces of about `BLOCK` characters; memory holds one piece."""
-    kept: list[str] = []
-    held = 0
+    kept = ""
     for document in documents:
         text = document.replace(END_OF_DOCUMENT, " ").strip()
-        if not text:
-            continue
-        for piece in cut(text, BLOCK):
-            kept.append(piece)
-            held += len(piece)
-            if held >= BLOCK * 3 // 4:
-                yield END_OF_DOCUMENT.join(kept)
-                kept, held = [], 0
+        between = END_OF_DOCUMENT
+        for piece in cut(text, BLOCK) if text else ():
+            kept += between + piece if kept else piece
+            between = ""
+            if len(kept) >= BLOCK * 3 // 4:
+                yield kept
+                kept = ""
     if kept:
-        yield END_OF_DOCUMENT.join(kept)
+        yield kept
 
 
 def windows(block: str) -> list[tuple[str, str]]:
@@ -47,18 +46,18 @@ def windows(block: str) -> list[tuple[str, str]]:
 
 
 def cut(text: str, width: int) -> list[str]:
-    """Pieces of at most `width` characters that together are `text`, ended before white space where there is any."""
-    pieces = []
-    while len(text) > width:
-        space = max(text.rfind(mark, width // 2, width) for mark in (" ", "\n", END_OF_DOCUMENT))
-        end = space if space > 0 else width
-        pieces.append(text[:end])
-        text = text[end:]
-    if pieces and len(text) < width // 4:
-        pieces[-1] += text  # a short rest is no window of its own
-    else:
-        pieces.append(text)
-    return pieces
+    """Pieces that together are `text`, ended before white space where there is any.
+
+    They have `width` characters at most; only the last may have a quarter more.
+    """
+    ends = [0]
+    while len(text) - ends[-1] > width:
+        start = ends[-1]
+        space = max(text.rfind(mark, start + width // 2, start + width) for mark in (" ", "\n", END_OF_DOCUMENT))
+        ends.append(space if space > 0 else start + width)
+    if len(ends) > 1 and len(text) - ends[-1] < width // 4:
+        ends.pop()  # a short rest is no window of its own
+    return [text[start:end] for start, end in pairwise([*ends, len(text)])]
 
 
 def _from_white_space(text: str, *, whole: bool) -> str:

@@ -27,6 +27,8 @@ from typing import Any, TextIO
 
 import psutil
 
+from engine.errors import Refused
+
 TOLD_EVERY_SECONDS = 0.1
 
 
@@ -100,6 +102,8 @@ class Bench:
         while True:
             try:
                 self._write(self.answer(json.loads(lines.get())))
+            except Refused as refused:
+                self._write({"error": str(refused)})
             except Exception as error:
                 self._write({"error": f"{type(error).__name__}: {error}".splitlines()[0]})
 

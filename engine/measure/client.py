@@ -139,7 +139,7 @@ class BenchProcess:
             found = json.loads(line)
             if "error" in found:
                 raise Refused(
-                    f"The saved folder {self.folder} did not pass in a fresh process: {found['error']}. "
+                    f"The saved folder {self.folder} did not pass in a fresh process: {found['error'].rstrip('.')}. "
                     "It is not offered as a result; the log holds the details."
                 )
             if not {"done", "piece"} & set(found):

@@ -73,7 +73,8 @@ def time_turn_about(
     """`workload` on all sides, a round each in turn."""
     items = workload.items
     warm = [items[index % len(items)] for index in range(workload.warm_ups)]
-    spent = sum(sum(side.time(warm)) for side in sides) / len(warm) / 1000.0
+    # The median: what comes first is slow, and says little about the rest.
+    spent = sum(statistics.median(side.time(warm)) for side in sides) / 1000.0
     rounds = min(workload.rounds, plan.most_rounds)
     size = max(1, min(workload.size, int(plan.seconds / rounds / max(spent, 1e-6))))
     rounds = max(FEWEST_ROUNDS, min(rounds, int(plan.seconds / max(spent * size, 1e-6))))

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from engine.data.splits import Budget, Examples, Splits
+from engine.errors import Refused
 from engine.run import Comparison, Difference, Measurement, Quality
 from engine.statistics import mean_of_sums, relative_growth, weighted_difference
 from engine.tasks.base import Done, Piece, Reader, Task, TaskName, TrainingBatch, Workload
+from engine.tasks.divergence import Kept, log_softmax, spread
 from engine.tasks.windows import WindowEncoder, tiled
 from engine.tasks.writing import write
 
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from engine.tasks.encoding import Encoder
 
 NLL, TOKENS, RIGHT, KL, PLACES, SAME = range(6)
-KEPT_BYTES = 64_000_000
-"""The most that the original's distributions may take on disk, two bytes a number."""
-MOST_PLACES = 16
 PROMPTS = (32, 512)
 WRITTEN = 16
 """Tokens that are written in one timing."""
@@ -56,20 +55,34 @@ class LanguageReader(Reader):
         self, examples: Examples, done: Done, *, keep: Path | None = None, against: Path | None = None
     ) -> np.ndarray:
         """Answers [windows, 6] as in the module's docstring."""
-        rows, firsts = self._encoder.rows(examples)
-        kept = _Kept(keep, against, len(rows))
-        found = np.zeros((len(rows), 6))
-        for number, (ids, first) in enumerate(zip(rows, firsts, strict=True)):
-            wanted = np.asarray(ids[first:], dtype=np.int64)
-            if len(wanted):
-                logits = self._writer.logits(np.asarray([ids], dtype=np.int64))[0][first - 1 : -1]
-                shares = log_softmax(logits)
-                likelihood = shares[np.arange(len(wanted)), wanted]
-                right = int((shares.argmax(axis=1) == wanted).sum())
-                found[number] = [-likelihood.sum(dtype=np.float64), len(wanted), right, *kept.compare(number, shares)]
+        kept = Kept(keep, against, len(examples))
+        found = np.zeros((len(examples), 6))
+        for number, (before, judged) in enumerate(zip(examples.labels, examples.texts, strict=True)):
+            if pieces := self._encoder.pieces(before, judged):
+                found[number] = self._judged(number, pieces, kept)
             done(number + 1)
-        kept.save()
         return found
+
+    def _judged(self, window: int, pieces: list[tuple[list[int], int]], kept: Kept) -> list[float]:
+        total = sum(len(ids) - first for ids, first in pieces)
+        likelihood, right, begun = 0.0, 0, 0
+        seen: list[np.ndarray] = []
+        for ids, first in pieces:
+            wanted = np.asarray(ids[first:], dtype=np.int64)
+            logits = self._writer.logits(np.asarray([ids], dtype=np.int64))[0][first - 1 : -1]
+            with np.errstate(invalid="ignore"):  # looked at below
+                shares = log_softmax(logits)
+            likelihood += float(shares[np.arange(len(wanted)), wanted].sum(dtype=np.float64))
+            right += int((shares.argmax(axis=1) == wanted).sum())
+            at = spread(total, kept.places(shares.shape[1])) - begun
+            seen.append(shares[at[(at >= 0) & (at < len(wanted))]])
+            begun += len(wanted)
+        if not math.isfinite(likelihood):
+            raise Refused(
+                "The model gives no numbers for what comes next: its weights were damaged, or are too large for the "
+                "precision it computes in. Choose a gentler setting, or more bits."
+            )
+        return [-likelihood, total, right, *kept.compare(window, np.concatenate(seen))]
 
     def time(self, item: Any) -> float:
         """Milliseconds to read a prompt of item["prompt"] tokens, or to write item["write"] tokens after it."""
@@ -135,10 +148,10 @@ class LanguageModelling(Task):
 
     def workloads(self, examples: Examples, folder: Path) -> tuple[Workload, ...]:
         """Writing and reading, apart, after prompts of 32 and 512 tokens (or as many as the model takes)."""
-        longest = self.encoder(folder).longest
+        room = max(1, self.encoder(folder).longest - WRITTEN - 1)
         text = "".join(examples.texts[:8])
         found = []
-        for prompt in dict.fromkeys(min(prompt, longest - WRITTEN - 1) for prompt in PROMPTS):
+        for prompt in dict.fromkeys(min(prompt, room) for prompt in PROMPTS):
             read = {"text": text, "prompt": prompt, "write": 0}
             written = {"text": text, "prompt": prompt, "write": WRITTEN}
             few = {"warm_ups": 3, "rounds": 9, "size": 2}
@@ -199,7 +212,7 @@ class LanguageModelling(Task):
         if comparison.answers:
             share = f"{comparison.same_answers / comparison.answers:.1%}".replace("%", " %")
             same = f"At {share} of places it would write the same next token; "
-        grown = f"{-100 * comparison.quality.value:+.1f} %".replace("-", "−")
+        grown = f"{-100 * comparison.quality.value:+z.1f} %".replace("-", "−")
         text = f"perplexity {baseline.quality.value:.2f} → {optimized.quality.value:.2f} ({grown}), {meaning}."
         return same + text if same else text[0].upper() + text[1:]
 
@@ -237,37 +250,6 @@ class LanguageModelling(Task):
         )
 
 
-class _Kept:
-    """The original's log-probabilities at a few places of each window: written by it, compared with by others."""
-
-    def __init__(self, keep: Path | None, against: Path | None, windows: int) -> None:
-        self._keep, self._windows = keep, windows
-        self._rows: list[np.ndarray] = []
-        self._wanted = np.load(against, mmap_mode="r", allow_pickle=False) if against and against.exists() else None
-
-    def compare(self, window: int, shares: np.ndarray) -> tuple[float, int, int]:
-        """KL divergence summed, places, places with the same likeliest token. `shares` are [tokens, vocabulary]."""
-        vocabulary = shares.shape[1]
-        if self._keep is not None:
-            count = places_for(vocabulary, self._windows)
-            rows = np.full((count, vocabulary), np.nan, dtype=np.float16)
-            at = _spread(len(shares), count)
-            rows[: len(at)] = np.maximum(shares[at], -60_000)
-            self._rows.append(rows)
-        if self._wanted is None or window >= len(self._wanted) or self._wanted.shape[2] != vocabulary:
-            return 0.0, 0, 0
-        at = _spread(len(shares), self._wanted.shape[1])
-        wanted = log_softmax(np.asarray(self._wanted[window][: len(at)], dtype=np.float32))
-        divergence = (np.exp(wanted) * (wanted - shares[at])).sum(dtype=np.float64)
-        same = int((wanted.argmax(axis=1) == shares[at].argmax(axis=1)).sum())
-        return float(max(divergence, 0.0)), len(at), same
-
-    def save(self) -> None:
-        """Write what was kept, [windows, places, vocabulary]."""
-        if self._keep is not None:
-            np.save(self._keep, np.stack(self._rows))
-
-
 class _Network:
     """A network in memory as something that scores."""
 
@@ -286,22 +268,6 @@ class _Network:
             found = self._network(input_ids=torch.from_numpy(ids).to(device), use_cache=False).logits
         self._network.train(was_training)
         return found.float().cpu().numpy()
-
-
-def places_for(vocabulary: int, windows: int) -> int:
-    """At how many places of each window the original's whole distribution is kept."""
-    return max(1, min(MOST_PLACES, KEPT_BYTES // (2 * vocabulary * max(windows, 1))))
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Over the last axis, in float32."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def _spread(tokens: int, count: int) -> np.ndarray:
-    """At most `count` places, evenly over `tokens`."""
-    return np.unique(np.linspace(0, tokens - 1, min(count, tokens)).round().astype(int))
 
 
 def _exp(value: float) -> float:

@@ -8,6 +8,7 @@ recall@1 and the mean reciprocal rank (MRR) of the first right answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +20,7 @@ from engine.statistics import mean_quality, paired_difference, rank_correlation,
 from engine.tasks import words
 from engine.tasks.base import Done, Piece, Reader, Task, TaskName, TrainingBatch, Workload
 from engine.tasks.encoding import Encoder
-from engine.tasks.pooling import Pooling, read_pooling
+from engine.tasks.pooling import Pooling, SentenceEncoder, pooled, read_pooling
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,19 @@ if TYPE_CHECKING:
 
 FOUND = 10
 QUERIES_AT_ONCE = 256
+ROUNDING = 1e-5
+"""Likenesses that are no further apart are equal: the same text in another batch comes out a little different."""
 CONTRAST = 20.0
 """Scale of cosines in the contrastive loss (as in sentence-transformers' MultipleNegativesRankingLoss)."""
+MOVED = 0.05
+"""How far the likeness of a scored pair must move to be called changed."""
+
+
+@dataclass(frozen=True)
+class PairBatch(TrainingBatch):
+    """A batch that knows how its tokens become vectors (`Pooling.mode`)."""
+
+    mode: str
 
 
 class Embedder(Reader):
@@ -44,7 +56,9 @@ class Embedder(Reader):
         self, examples: Examples, done: Done, *, keep: Path | None = None, against: Path | None = None
     ) -> np.ndarray:
         """Vectors of the texts, then of the other sentences or the corpus."""
-        return words.outputs_of(self._session, self._encoder, all_texts(examples), done, self._pooled)
+        texts, total = all_texts(examples), len(examples) + len(examples.corpus)
+        tell = lambda count: done(count * total // len(texts))  # noqa: E731  # a pair is two texts and one example
+        return words.outputs_of(self._session, self._encoder, texts, tell, self._pooled)
 
     def time(self, item: Any) -> float:
         """From texts to vectors."""
@@ -94,9 +108,11 @@ class Similarity(Task):
             "Choose an encoder (BERT, MiniLM, RoBERTa) or a sentence-transformers model, or give it plain text."
         )
 
-    def encoder(self, folder: Path) -> Encoder:
-        """Texts as they are."""
-        return words.folder_encoder(folder)
+    def encoder(self, folder: Path) -> SentenceEncoder:
+        """Texts as they are, as long as the folder says."""
+        encoder = SentenceEncoder(folder)
+        _ = encoder.tokenizer
+        return encoder
 
     def load(self, runtime: Runtime, folder: Path, threads: int, *, full_precision: bool) -> Reader:
         """A saved folder."""
@@ -130,7 +146,7 @@ class Similarity(Task):
         """Queries with the same first answer; pairs whose likeness moved by less than 0.05."""
         if not examples.corpus:
             moved = np.abs(_cosines(original, examples) - _cosines(optimized, examples))
-            return int((moved < 0.05).sum()), len(examples)
+            return int((moved < MOVED).sum()), len(examples)
         first, second = _ranked(original, examples)[1], _ranked(optimized, examples)[1]
         return int((first[:, 0] == second[:, 0]).sum()), len(examples)
 
@@ -151,12 +167,15 @@ class Similarity(Task):
         """Texts and then what each belongs to, in one batch; labels are scores, or -1 for "these belong together"."""
         import torch
 
+        assert isinstance(encoder, SentenceEncoder)
+
         others, scores = _partners(examples)
         inputs = {
             name: torch.from_numpy(array).to(device)
             for name, array in encoder.batch([*examples.texts, *others]).items()
         }
-        return TrainingBatch(inputs, torch.tensor(scores, dtype=torch.float32, device=device), progress)
+        labels = torch.tensor(scores, dtype=torch.float32, device=device)
+        return PairBatch(inputs, labels, progress, encoder.mode)
 
     def loss_of(self, outputs: Any, batch: TrainingBatch) -> torch.Tensor:
         """Cosine against score for scored pairs; in-batch contrast for queries and their answers.
@@ -166,7 +185,7 @@ class Similarity(Task):
         import torch
         from torch.nn import functional
 
-        vectors = functional.normalize(mean_pooled(outputs.last_hidden_state, batch.inputs["attention_mask"]), dim=-1)
+        vectors = _vectors(outputs, batch)
         texts, others = vectors.chunk(2)
         if bool((batch.labels >= 0).all()):
             return functional.mse_loss((texts * others).sum(dim=-1), batch.labels)
@@ -174,14 +193,15 @@ class Similarity(Task):
         return functional.cross_entropy(CONTRAST * texts @ others.T, wanted)
 
     def disagreement(self, given: Any, wanted: Any, batch: TrainingBatch, temperature: float) -> torch.Tensor:
-        """1 − cosine of student's and teacher's vectors, and the difference of the likenesses within the batch."""
+        """The difference of the likenesses within the batch, and 1 − cosine of student's and teacher's vectors.
+
+        The latter is left out where the student's have another length.
+        """
         from torch.nn import functional
 
-        mask = batch.inputs["attention_mask"]
-        ours = functional.normalize(mean_pooled(given.last_hidden_state, mask), dim=-1)
-        theirs = functional.normalize(mean_pooled(wanted.last_hidden_state, mask), dim=-1)
-        likeness = functional.mse_loss(ours @ ours.T, theirs @ theirs.T)
-        return 10.0 * likeness + (1.0 - (ours * theirs).sum(dim=-1)).mean()
+        ours, theirs = _vectors(given, batch), _vectors(wanted, batch)
+        likeness = 10.0 * functional.mse_loss(ours @ ours.T, theirs @ theirs.T)
+        return likeness + (1.0 - (ours * theirs).sum(dim=-1)).mean() if ours.shape == theirs.shape else likeness
 
 
 def all_texts(examples: Examples) -> list[str]:
@@ -189,15 +209,18 @@ def all_texts(examples: Examples) -> list[str]:
     return [*examples.texts, *(examples.corpus or (other for other, _ in examples.labels))]
 
 
-def mean_pooled(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean over real tokens, [texts, hidden]."""
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
-
-
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of length 1, so that a product is a cosine."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    """Vectors of length 1, so that a product is a cosine; one that holds anything but numbers becomes zero."""
+    finite = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
+    return finite / np.maximum(np.linalg.norm(finite, axis=1, keepdims=True), 1e-12)
+
+
+def _vectors(outputs: Any, batch: TrainingBatch) -> torch.Tensor:
+    """Pooled as the folder says and of length 1; its dense layers are left out."""
+    from torch.nn import functional
+
+    assert isinstance(batch, PairBatch)
+    return functional.normalize(pooled(outputs.last_hidden_state, batch.inputs["attention_mask"], batch.mode), dim=-1)
 
 
 def _partners(examples: Examples) -> tuple[list[str], list[float]]:
@@ -219,7 +242,7 @@ def _cosines(answers: np.ndarray, examples: Examples) -> np.ndarray:
 def _ranked(answers: np.ndarray, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     """Rank of the first right answer (1 is first) [queries], and the places of the best ten [queries, 10].
 
-    Of equal likenesses the wrong one counts as nearer: a model that finds all alike finds nothing.
+    Of equal likenesses (but for rounding) the wrong one counts as nearer: a model that finds all alike finds nothing.
     """
     queries, corpus = unit(answers[: len(examples)]), unit(answers[len(examples) :])
     ranks, best = np.zeros(len(queries), dtype=int), []
@@ -231,7 +254,7 @@ def _ranked(answers: np.ndarray, examples: Examples) -> tuple[np.ndarray, np.nda
         best.append(np.take_along_axis(nearest, order, axis=1))
         for row, wanted in enumerate(examples.labels[start : start + QUERIES_AT_ONCE]):
             right = list(wanted)
-            level = likeness[row, right].max()
+            level = likeness[row, right].max() - ROUNDING
             ranks[start + row] = 1 + (likeness[row] >= level).sum() - (likeness[row, right] >= level).sum()
     return ranks, np.concatenate(best)
 
@@ -271,6 +294,6 @@ def _moved(original: np.ndarray, optimized: np.ndarray, examples: Examples) -> l
             "worse": bool(abs(after[index] - wanted[index]) > abs(before[index] - wanted[index])),
         }
         for index in np.argsort(-np.abs(after - before)).tolist()
-        if abs(after[index] - before[index]) >= 0.05
+        if abs(after[index] - before[index]) >= MOVED
     ]
     return sorted(rows, key=lambda row: not row["worse"])

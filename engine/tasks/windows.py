@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.data.splits import Examples
 from engine.data.windows import END_OF_DOCUMENT
 from engine.runtimes import Batch
+from engine.runtimes.base import longest_text
 from engine.tasks.encoding import Encoder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 LONGEST_WINDOW = 1024
 
@@ -23,11 +28,17 @@ LONGEST_WINDOW = 1024
 class WindowEncoder(Encoder):
     """Ids of windows. Special tokens are set by hand: tokenizers differ in what they add of themselves."""
 
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The folder's tokenizer, which cuts nothing: of what is too long, the end is what counts."""
+        tokenizer = super().tokenizer
+        tokenizer.no_truncation()
+        return tokenizer
+
     @property
     def longest(self) -> int:
         """Tokens of a window at most: what the model can take, and no more than 1,024."""
-        positions = int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or LONGEST_WINDOW)
-        return max(2, min(positions, LONGEST_WINDOW))
+        return max(2, min(longest_text(self.config), LONGEST_WINDOW))
 
     @cached_property
     def end(self) -> int | None:
@@ -51,8 +62,26 @@ class WindowEncoder(Encoder):
             found += [*(between if place else []), *encoding.ids]
         return found
 
+    def pieces(self, before: str, judged: str) -> list[tuple[list[int], int]]:
+        """Ids in rows that fit, each with the place of its first judged one; together they judge every token.
+
+        A window that is too long for the model, or for this tokenizer, is judged half a row at a time,
+        each half after as much as fits of what precedes it.
+        """
+        ids = self.prefix + self.ids(before)
+        first, ids = max(len(ids), 1), ids + self.ids(judged)
+        if len(ids) <= self.longest:
+            return [(ids, first)] if first < len(ids) else []
+        step = self.longest // 2
+        found = []
+        for start in range(first, len(ids), step):
+            end = min(start + step, len(ids))
+            begin = max(0, end - self.longest)
+            found.append((ids[begin:end], start - begin))
+        return found
+
     def window(self, before: str, judged: str) -> tuple[list[int], int]:
-        """Ids of both, and the place of the first that is judged; what is too long loses its beginning first."""
+        """Ids of both as one row, and the place of the first that is judged; what does not fit is left out."""
         read, asked = self.prefix + self.ids(before), self.ids(judged)
         asked = asked[: self.longest - 1]
         read = read[-(self.longest - len(asked)) :]

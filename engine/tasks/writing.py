@@ -28,9 +28,12 @@ def write(encoder: WindowEncoder, writer: Writer, text: str, piece: Piece, setti
     model's own end of a document.
     """
     most, temperature = int(settings.get("tokens", TOKENS)), float(settings.get("temperature", 0.0))
+    most = min(most, encoder.longest - 1)
     chance = np.random.default_rng(int(settings.get("seed", 0)))
-    room = encoder.longest - most
-    ids = (encoder.prefix + encoder.ids(text))[-max(room, 1) :]
+    ids = (encoder.prefix + encoder.ids(text))[most - encoder.longest :]
+    # Decoded behind the prompt's last token: some tokenizers drop the space before a text's first word.
+    last = ids[-1:]
+    said = len(encoder.tokenizer.decode(last))
     start = time.perf_counter()
     logits = writer.start(np.asarray(ids, dtype=np.int64))
     read = time.perf_counter()
@@ -41,7 +44,7 @@ def write(encoder: WindowEncoder, writer: Writer, text: str, piece: Piece, setti
         if token == encoder.end:
             break
         written.append(token)
-        now = encoder.tokenizer.decode(written)
+        now = encoder.tokenizer.decode([*last, *written])[said:]
         if not now.endswith("\ufffd"):  # half a character: the next token brings the rest
             piece(now[len(told) :])
             told = now
@@ -71,16 +74,16 @@ def looked_at(texts: Sequence[str], ids: Sequence[Sequence[int]]) -> Written:
 
 def collapse(original: Written, optimized: Written) -> str:
     """A sentence where what was written has lost its variety beside the original's, else ""."""
+    if optimized.tokens < original.tokens / 4:  # too little to tell whether it repeats itself
+        return "It stops writing far sooner than the original."
     looped = optimized.repeated > 0.3 and optimized.repeated > original.repeated + 0.2
-    poorer = original.tokens and optimized.distinct[2] < 0.6 * original.distinct[2]
-    silent = original.tokens > 0 and optimized.tokens < original.tokens / 4
-    if looped or poorer:
+    if looped or optimized.distinct[2] < 0.6 * original.distinct[2]:
         return (
             f"What it writes falls into a loop: {optimized.repeated:.0%} of it repeats itself "
             f"(the original: {original.repeated:.0%}), {optimized.distinct[2]:.0%} of its three-word steps are "
             f"different ones (the original: {original.distinct[2]:.0%})."
         ).replace("%", " %")
-    return "It stops writing far sooner than the original." if silent else ""
+    return ""
 
 
 def _repeated(row: Sequence[int]) -> int:

@@ -23,11 +23,15 @@ from engine.events import Emit
 from engine.finishing import save
 from engine.models.model import Model, open_model
 from engine.run import Comparison, Measurement
+from engine.tasks.classification import Classification
 from engine.technique import Technique
 from engine.techniques.distill import Distill
+from engine.techniques.fine_tune import FineTune
+from engine.techniques.low_rank import LowRank
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
+from engine.techniques.vocabulary import Vocabulary
 
 FAMILIES = ("bert", "distilbert", "roberta")
 LABELS = ("animal", "food", "place")
@@ -41,9 +45,16 @@ TABLE: dict[type[Technique], tuple[Technique, ...]] = {
         *(Prune(structure=structure, sparsity=0.3, importance="magnitude") for structure in STRUCTURES),
         Prune(structure="weights", sparsity=0.5, recovery_minutes=5, recovery_epochs=1),
     ),
+    LowRank: (LowRank(energy=0.95, calibration_texts=16),),
+    Vocabulary: (Vocabulary(keep=0.8),),
+    FineTune: (
+        FineTune(epochs=1, learning_rate=1e-3),
+        FineTune(epochs=1, learning_rate=1e-3, adapt="LoRA", rank=4),
+    ),
     Distill: (Distill(layers=0.5, epochs=1, learning_rate=1e-3),),
-    Quantize: tuple(
-        Quantize(bits=bits, runtime=runtime, calibration_texts=16) for runtime in RUNTIMES for bits in (32, 16, 8)
+    Quantize: (
+        *(Quantize(bits=bits, runtime=runtime, calibration_texts=16) for runtime in RUNTIMES for bits in (32, 16, 8)),
+        Quantize(bits=4, runtime="openvino", calibration_texts=16),
     ),
 }
 REAL_SIZES = {
@@ -145,7 +156,9 @@ class Workshop:
         """What a run would hand to the technique, but for trials: those find nothing."""
         scratch = self._place / f"scratch-{len(list(self._place.iterdir()))}"
         scratch.mkdir()
-        context = Context(emit, cancelled, self.data, scratch, seed=3, teacher=lambda: self.open(case))
+        context = Context(
+            emit, cancelled, self.data, Classification(), scratch, seed=3, teacher=lambda: self.open(case)
+        )
 
         def trial(_: Path, precision: str) -> tuple[Measurement, Comparison]:
             context.check()

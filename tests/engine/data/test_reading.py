@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.data.cells import LONGEST_TEXT, digest
-from engine.data.reading import Budget, load, load_file_for_measuring
+from engine.data.reading import Budget, load, load_for_measuring
 from engine.data.splits import Examples, Splits
 from engine.errors import Cancelled, Refused
 from engine.recipe import DataSource
@@ -188,23 +188,27 @@ def test_the_starter_comes_in_its_own_splits():
 
 def test_measuring_reads_all_rows_of_a_file(tmp_path: Path):
     data = source(tmp_path / "a.csv", [*pairs_of(50), ("", "food")])
-    examples, notes = load_file_for_measuring(data, LABELS)
-    assert len(examples) == 50
-    assert "no text" in notes[0]
+    found = load_for_measuring(data, LABELS)
+    assert (found.task, found.label_names) == ("classification", LABELS)
+    assert len(found.test) == 50
+    assert len(found.train) == 0
+    assert "no text" in found.notes[0]
     few = source(tmp_path / "b.csv", pairs_of(2)).model_copy(update={"label": "label"})
-    assert len(load_file_for_measuring(few, LABELS)[0]) == 2
+    assert len(load_for_measuring(few, LABELS).test) == 2
 
 
 def test_measuring_takes_a_sample_and_says_so(tmp_path: Path):
-    examples, notes = load_file_for_measuring(source(tmp_path / "a.csv", pairs_of(10_500)), LABELS)
-    assert len(examples) == 10_000
-    assert "Of 10,500 rows a sample of 10,000 texts is used." in notes
+    data = source(tmp_path / "a.csv", pairs_of(10_500))
+    found = load_for_measuring(data, LABELS)
+    assert len(found.test) == 10_000
+    assert "Of 10,500 rows a sample of 10,000 texts is used." in found.notes
+    assert len(load_for_measuring(data, LABELS, Budget(test=300)).test) == 300
 
 
 def test_measuring_a_starter_takes_its_test_split():
     data = DataSource(path="starter:kinds")
     splits = load(data, None, 0)
-    assert load_file_for_measuring(data, splits.label_names)[0] == splits.test
+    assert load_for_measuring(data, splits.label_names).test == splits.test
 
 
 def test_a_caller_can_stop_the_reading(tmp_path: Path):
