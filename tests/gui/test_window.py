@@ -246,7 +246,7 @@ def test_a_language_model_from_its_file_to_what_it_writes(qtbot, window):
     use_task(qtbot, window, "writer", "/books/moby.txt", "language modelling")
     assert "4-bit grid" in window.recipe.model.notes.text()
     assert "judged by what comes next" in window.recipe.data.details.text()
-    assert window.recipe.run_bar.state is State.READY and not card_of(window, TrainHead).isVisible()
+    assert window.recipe.run_bar.state is State.READY and not card_of(window, TrainHead).switch.isEnabled()
     assert window.recipe.limits.rows["max_quality_loss"].number.entry.text() == "1 %"
     run_to_the_end(qtbot, window)
     window.live.flush()
