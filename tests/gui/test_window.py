@@ -252,6 +252,7 @@ def test_a_language_model_from_its_file_to_what_it_writes(qtbot, window):
     window.live.flush()
     assert "+1.2 %, a real loss" in window.live.quality_panel.headline.text.replace("\u00a0", " ")
     assert "at writing" in window.verdict.headline.text()
+    assert sorted(window.layers.sensitivity.bars) == list(range(6))
     window.try_it.text.setText("A bozzetto is")
     window.try_it.button.click()
     qtbot.waitUntil(lambda: "they part" in window.try_it.message.text(), timeout=WAIT_MS)
