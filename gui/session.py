@@ -132,9 +132,10 @@ def refusal_of(recipe: Recipe, profile: Profile | None, task: str | None) -> str
         return None
     if task == CLASSIFICATION and not profile.has_head and not any(step.prepares for step in recipe.steps):
         preparing = next(technique for technique in TECHNIQUES if technique.prepares)
+        other = "choose running text as data" if profile.writes else "choose another model"
         return (
             "This model cannot classify yet: it has no layer that chooses among labels. "
-            f"Switch on “{preparing.title}”, or choose another model."
+            f"Switch on “{preparing.title}”, or {other}."
         )
     for step in recipe.steps:
         sentence = misplaced(type(step), task) or step.refusal(profile)

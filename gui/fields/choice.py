@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QPus
 from engine.technique import Options
 
 MOST_BUTTONS = 4
-MOST_LETTERS = 36
+MOST_LETTERS = 38
 """Labels longer than this together do not fit beside each other in the column."""
 
 

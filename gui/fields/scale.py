@@ -16,8 +16,10 @@ POSITIONS = 400
 """Positions of a slider that does not move evenly."""
 WIDE = 1000.0
 """From this ratio of highest to lowest on, a slider moves by powers of ten."""
-MANY = 200
-"""From so many steps on, a slider that begins at 0 moves by squares."""
+MANY = 150
+"""From so many steps on, a slider that begins at nothing, or at one step, moves by squares."""
+FEW = 20
+"""Positions of such a slider where its numbers are whole steps: with more, the first ones would all be the same."""
 
 
 class Curve(Enum):
@@ -67,8 +69,8 @@ def scale_for(control: Slider) -> Scale:
     if low > 0 and high / low >= WIDE:
         return Scale(low, high, step, Curve.POWERS, POSITIONS)
     steps = round((high - low) / step)
-    if low == 0 and steps >= MANY:
-        return Scale(low, high, step, Curve.SQUARES, POSITIONS)
+    if low <= step and steps >= MANY:
+        return Scale(low, high, step, Curve.SQUARES, POSITIONS if low == 0 else FEW)
     return Scale(low, high, step, Curve.EVEN, steps)
 
 

@@ -35,7 +35,8 @@ class Switch(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         groove = QRectF(2, 2, WIDTH, HEIGHT)
         on = role.accent if self.isEnabled() else role.estimate
-        fill = on if self.isChecked() else blend(role.text, role.surface, 0.22)
+        off = blend(role.text, role.surface, 0.22 if self.isEnabled() else 0.08)
+        fill = on if self.isChecked() else off
         painter.setPen(QPen(QColor(role.text), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
         painter.setBrush(QColor(fill))
         painter.drawRoundedRect(groove, HEIGHT / 2, HEIGHT / 2)

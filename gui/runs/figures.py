@@ -171,7 +171,7 @@ def _qualities(runs: list[Run]) -> list[Row]:
     metrics = dict.fromkeys(found.metric for measured in _measurements(runs) if measured for found in _all(measured))
     rows = []
     for metric in metrics:
-        rows.append(_row(runs, _t("{0} (95 % interval)").format(_capital(metric)), partial(_quality, metric)))
+        rows.append(_row(runs, _t("{0} (95\u00a0% interval)").format(_capital(metric)), partial(_quality, metric)))
         differences = [_paired(run, metric) for run in runs]
         if any(differences):
             rows.append(_difference(metric, differences))

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from engine.events import CurvePoint, Event, StepStarted
+from engine.events import CurvePoint, Event, RunFinished, StepStarted
 from engine.models.profile import Profile
 from engine.run import Run
 from gui.label import Label
@@ -29,6 +29,7 @@ class Layers(QWidget):
         self.sensitivity = SensitivityChart(self)
         self._grid = QGridLayout()
         self._columns: list[list[Label]] = []
+        self._followed = ""
         self._shape = Label(wrap=True, scale=1.1)
         self._empty = Label(role="muted", scale=1.1, wrap=True)
         self._sheet = Panel(self)
@@ -73,12 +74,18 @@ class Layers(QWidget):
     def on_event(self, event: Event) -> None:
         """Take in what a run says of its layers."""
         if isinstance(event, StepStarted) and event.step == 0:
+            self._followed = ""
             self.sensitivity.clear()
+        elif isinstance(event, RunFinished):
+            self._followed = event.run.id
         elif isinstance(event, CurvePoint) and event.curve == SENSITIVITY:
             self.sensitivity.add(event)
 
     def set_run(self, run: Run | None) -> None:
-        """Show what a run of the past said of its layers."""
+        """Show what a run of the past said of its layers; the run that just ended is shown already."""
+        if run is not None and run.id == self._followed:
+            return
+        self._followed = ""
         self.sensitivity.clear()
         for point in recorded(Path(run.folder)) if run else ():
             self.sensitivity.add(point)

@@ -1,7 +1,7 @@
 """How much each layer suffers from fewer bits: a bar a layer, as a step of a run measured it.
 
-Points of the curve "sensitivity": x is a layer's number, y the KL divergence in nats that writing it
-alone in fewer bits costs.
+Points of the curve "sensitivity": x is a layer's number in the order in which a text passes them (a
+matrix of weights each), y the KL divergence in nats a token that writing it alone in fewer bits costs.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class SensitivityChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
             self.tr(
-                "What each layer alone costs when only it is written in fewer bits: the KL divergence, in nats, "
-                "between what the original and such a model expect next. Tall bars are the layers to be careful with."
+                "What each layer (each matrix of weights, in the order in which a text passes them) costs when only "
+                "it is written in fewer bits: the KL divergence, in nats a token, between what the original and such "
+                "a model expect next. Tall bars are the layers to be careful with."
             )
         )
         self.setVisible(False)
@@ -86,7 +87,7 @@ class SensitivityChart(QWidget):
         line, unit = base_pixels() * 1.6, base_pixels()
         painter.setFont(scaled_font(1.0, bold=True))
         painter.setPen(QColor(colors().text))
-        title = self.tr("Sensitivity: what fewer bits cost, layer by layer (KL divergence, nats)")
+        title = self.tr("Sensitivity: what fewer bits cost, layer by layer (KL divergence, nats a token)")
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         cut = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(QRectF(0, 0, self.width(), line), left, cut)

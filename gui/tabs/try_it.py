@@ -85,7 +85,7 @@ class TryIt(QWidget):
         for button in (self.more, self.stop, self.button):
             row.addWidget(button)
         for sides in self._sides.values():
-            page = QWidget()
+            page = QWidget(self)  # a stack shows its first page at once: without a parent, as a window
             answers = QHBoxLayout(page)
             answers.setContentsMargins(0, 0, 0, 0)
             answers.setSpacing(10)

@@ -95,6 +95,10 @@ def test_a_model_without_a_head_is_refused_until_it_gets_one(home, profile):
     assert refusal_of(recipe, None, "classification") is None
 
 
+def test_a_model_that_writes_is_offered_text(home, stand_in):
+    assert "choose running text" in (refusal_of(first_recipe(), stand_in.writer(), "classification") or "")
+
+
 @pytest.mark.parametrize("task", [None, "language modelling", "sentence similarity"])
 def test_only_labels_need_a_head(home, profile, task):
     assert refusal_of(first_recipe(), profile(has_head=False), task) is None

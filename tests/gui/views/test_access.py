@@ -1,7 +1,7 @@
 """Every control says what it does, has a name for a screen reader, and can be reached by keyboard."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
@@ -52,6 +52,29 @@ def test_a_constructor_takes_only_a_parent(qtbot, view):
     parent = QWidget()
     qtbot.addWidget(parent)
     assert view(parent).parent() is parent
+
+
+class Watcher(QObject):
+    """Notes every window that is shown, however short."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def eventFilter(self, watched, event):
+        if event.type() is QEvent.Type.Show and watched.isWidgetType() and watched.isWindow():
+            self.seen.append(type(watched).__name__)
+        return False
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_no_part_is_shown_as_a_window_while_it_is_made(qtbot, qapp, view):
+    parent, watcher = QWidget(), Watcher()
+    qtbot.addWidget(parent)
+    qapp.installEventFilter(watcher)
+    view(parent)
+    qapp.removeEventFilter(watcher)
+    assert watcher.seen == []  # the window that is active would lose the keyboard to it
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)

@@ -7,7 +7,7 @@ from gui.runs.figures import rows_of, warnings_of
 
 
 def cells(runs, title):
-    (row,) = [row for row in rows_of(runs) if row.title == title]
+    (row,) = [row for row in rows_of(runs) if row.title.replace("\u00a0", " ") == title]
     return [cell.replace("\u00a0", " ") for cell in row.cells]
 
 
