@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.files import sha256_of, write_text_atomically
-from engine.models.profile import carried_files
+from engine.models.companions import SETTINGS, carried_files
 from engine.run import Certificate
 
 CERTIFICATE = "bozzetto.json"
@@ -30,8 +30,14 @@ def hashes_of(folder: Path) -> dict[str, str]:
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:
-    """Put the tokenizer beside the weights."""
+    """Put the tokenizer and the model's other companions beside the weights.
+
+    Settings that are there already stay: what was saved knows its own (the number of its end token, say).
+    """
     for name, content in carried_files(source).items():
+        if name in SETTINGS and (folder / name).is_file():
+            continue
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
 
 

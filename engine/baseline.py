@@ -18,6 +18,7 @@ from engine.device import environment, threads
 from engine.errors import Refused
 from engine.files import sha256_of_all
 from engine.measure.referee import Baseline, Say, measure_original
+from engine.models.companions import companion_files
 from engine.models.model import Model
 from engine.run import Measurement, Run
 from engine.runtimes import runtime_named
@@ -35,7 +36,8 @@ def baseline_key(folder: Path, data: Splits, preparation: str) -> str:
     draws others, finds the same original.
     """
     kinds = (".json", ".safetensors", ".txt", ".model", ".py")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)
+    inside = {path for path in folder.iterdir() if path.is_file() and path.suffix in kinds}
+    files = sorted(inside | {folder / name for name in companion_files(folder)})
     parts = [
         FORMAT,
         sha256_of_all(files),

@@ -81,7 +81,9 @@ def _copy(run: Run, folder: Path, hashes: dict[str, str], runtime: RuntimeName) 
 
 def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
     recipe = recipe_from(run.recipe)
-    model = open_kept(_weights(run))
+    from engine.methods.low_rank import fit_factors
+
+    model = open_kept(_weights(run), fit_factors)
     storage = Storage(runtime=runtime, bits=_bits(run))  # type: ignore[arg-type]
     model = model.with_profile(model.profile.model_copy(update={"storage": storage}))
     target = runtime_named(runtime)

@@ -140,6 +140,10 @@ class Recipe(Frozen):
                 raise ValueError(f"'{step.name}' must be the last step: what follows would change the weights it wrote")
             if step.prepares and position > 1:
                 raise ValueError(f"'{step.name}' must be the first step: it makes the original")
+            for before in self.steps[: position - 1]:
+                if before.name in step.not_after:
+                    why = step.not_after[before.name]
+                    raise ValueError(f"'{step.name}' must come before '{before.name}': {why}")
         return self
 
     def to_yaml(self) -> str:

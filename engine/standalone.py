@@ -87,6 +87,7 @@ def _labels(folder: Path) -> tuple[str, ...]:
 
 def _check_loadable(folder: Path, task: Task) -> None:
     """Refuse what no runtime loads, and what torch would load with a head of chance."""
+    read_config(folder)
     found = runtime_of(folder)
     if found is None:
         markers = ", ".join(runtime.marker for runtime in RUNTIMES)

@@ -104,6 +104,8 @@ class Technique(Frozen):
     """Where the method comes from."""
     last: ClassVar[bool] = False
     """Whether no other technique may follow (it decides how the weights are written)."""
+    not_after: ClassVar[dict[str, str]] = {}
+    """Steps that must not come before it, each with the reason."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """The tasks that it is for; none named is for all."""
     prepares: ClassVar[bool] = False

@@ -7,14 +7,16 @@ first: a run which ends by its epochs is the same however fast the machine is.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from engine.checkpoint import Checkpoint, State, weights_of
 from engine.context import Context
 from engine.data.splits import Examples
 from engine.device import this_machine
@@ -24,9 +26,9 @@ from engine.tasks.encoding import Encoder
 
 if TYPE_CHECKING:
     import torch
+    from accelerate import Accelerator
     from torch import nn
 
-WARM_UP = 0.1
 VALIDATIONS = 8
 """How often validation data are looked at, at most, over the whole budget."""
 VALIDATION_EXAMPLES = 1000
@@ -37,12 +39,22 @@ SLOW_START = 0.05
 
 @dataclass(frozen=True)
 class Budget:
-    """Training ends at whichever comes first. `minutes` also ends where the run's own time budget does."""
+    """Training ends at whichever comes first. `minutes` also ends where the run's own time budget does.
+
+    `warm_up` is the share of the way over which the learning rate rises; `accumulation` batches make
+    one step; after `patience` looks at validation data without a gain it ends (0: never early);
+    `mixed` computes in bf16 where this machine does so in hardware.
+    """
 
     minutes: float
     epochs: int
     learning_rate: float
     batch_size: int = 32
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    accumulation: int = 1
+    patience: int = 0
+    mixed: bool = True
 
 
 LossOf = Callable[["nn.Module", TrainingBatch], "torch.Tensor"]
@@ -55,50 +67,66 @@ def train(
     context: Context,
     budget: Budget,
     after_step: Callable[[], None] = lambda: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Quality:
     """Train `network` in place and leave it in eval mode with the best weights seen; returns their quality.
 
-    `after_step` runs after every optimizer step (pruning masks are put back there).
+    `after_step` runs after every optimizer step (pruning masks are put back there). With a
+    `checkpoint`, what was learnt is kept at every look at validation data, and training that was cut
+    off goes on from there.
     """
     import torch
-    from accelerate import Accelerator
 
     torch.manual_seed(context.seed)
-    on_gpu = torch.cuda.is_available()
-    # Half the time of a step here where the processor computes in bf16; elsewhere it would be slower.
-    mixed = "bf16" if on_gpu or this_machine().runs_bf16 else "no"
-    accelerator = Accelerator(mixed_precision=mixed, cpu=not on_gpu)
+    accelerator = _accelerator(budget)
     trainable = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=budget.learning_rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(trainable, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
     network, optimizer = accelerator.prepare(network, optimizer)
-    clock = _Clock(context, budget)
     steps = math.ceil(len(context.data.train) / budget.batch_size) * budget.epochs
-    best, best_weights, looked = (-math.inf, None), _weights(network), 0.0
+    state = (checkpoint and checkpoint.read(network, optimizer)) or State(best_weights=weights_of(network))
+    clock = _Clock(context, budget, state.seconds)
     network.train()
-    for step, examples in enumerate(_batches(context.data.train, budget, context.seed)):
+    batches = enumerate(_batches(context.data.train, budget, context.seed))
+    for step, examples in itertools.islice(batches, state.step, None):
         progress = clock.progress(step / steps)
-        if progress >= 1.0:
+        if progress >= 1.0 or (budget.patience and state.vain >= budget.patience):
             break
         for group in optimizer.param_groups:
-            group["lr"] = budget.learning_rate * _schedule(progress)
+            group["lr"] = budget.learning_rate * _schedule(progress, budget.warm_up)
         batch = context.task.to_batch(examples, encoder, progress, accelerator.device)
         with accelerator.autocast():
             loss = loss_of(network, batch)
-        optimizer.zero_grad()
-        accelerator.backward(loss)
-        torch.nn.utils.clip_grad_norm_(trainable, 1.0)
-        optimizer.step()
-        after_step()
+        accelerator.backward(loss / budget.accumulation)
+        if (step + 1) % budget.accumulation == 0 or step + 1 == steps:
+            torch.nn.utils.clip_grad_norm_(trainable, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            after_step()
         clock.tell(progress, float(loss.detach()), step)
-        if progress - looked >= 1.0 / VALIDATIONS:
-            looked = progress
-            best, best_weights = _keep_better(network, encoder, context, best, best_weights, step)
-    (_, quality), best_weights = _keep_better(network, encoder, context, best, best_weights, steps)
-    network.load_state_dict(best_weights)
+        if progress - state.looked >= 1.0 / VALIDATIONS:
+            state.step, state.looked, state.seconds = step + 1, progress, clock.spent()
+            _look(network, encoder, context, state)
+            if checkpoint:
+                checkpoint.write(network, optimizer, state)
+    state.step = steps
+    _look(network, encoder, context, state)
+    network.load_state_dict(state.best_weights)
     # Without the wrapper that computes in bf16: it would be exported with the model.
     accelerator.unwrap_model(network, keep_fp32_wrapper=False).to("cpu").eval()
-    assert quality is not None
-    return quality
+    if checkpoint:
+        checkpoint.forget()
+    assert state.quality is not None
+    return state.quality
+
+
+def _accelerator(budget: Budget) -> Accelerator:
+    import torch
+    from accelerate import Accelerator
+
+    on_gpu = torch.cuda.is_available()
+    # Half the time of a step here where the processor computes in bf16; elsewhere it would be slower.
+    mixed = budget.mixed and (on_gpu or this_machine().runs_bf16)
+    return Accelerator(mixed_precision="bf16" if mixed else "no", cpu=not on_gpu)
 
 
 def validate(network: nn.Module, folder: Path, context: Context) -> tuple[float, Quality]:
@@ -112,9 +140,9 @@ def validate(network: nn.Module, folder: Path, context: Context) -> tuple[float,
 class _Clock:
     """How much of the time is used, and news for the window now and then."""
 
-    def __init__(self, context: Context, budget: Budget) -> None:
+    def __init__(self, context: Context, budget: Budget, spent: float) -> None:
         self._context = context
-        self._start = time.monotonic()
+        self._start = time.monotonic() - spent
         self._seconds = budget.minutes * 60.0
         if context.deadline is not None:
             self._seconds = max(1.0, min(self._seconds, context.deadline - self._start))
@@ -122,6 +150,10 @@ class _Clock:
 
     def share(self) -> float:
         return (time.monotonic() - self._start) / self._seconds
+
+    def spent(self) -> float:
+        """Seconds so far, those before a cut included."""
+        return time.monotonic() - self._start
 
     def progress(self, steps: float) -> float:
         """The share of `steps` or of time, whichever will be used up first."""
@@ -139,23 +171,19 @@ class _Clock:
         self._context.curve("loss", step, loss)
 
 
-Best = tuple[float, Quality | None]
-
-
-def _keep_better(
-    network: nn.Module, encoder: Encoder, context: Context, best: Best, weights: dict[str, Any], step: int
-) -> tuple[Best, dict[str, Any]]:
+def _look(network: nn.Module, encoder: Encoder, context: Context, state: State) -> None:
+    """Look at validation data, and keep the weights if they are the best so far."""
     goodness, found = validate(network, encoder.folder, context)
-    context.curve(f"validation {found.metric}", step, found.value)
-    return ((goodness, found), _weights(network)) if goodness >= best[0] else (best, weights)
+    context.curve(f"validation {found.metric}", state.step, found.value)
+    if goodness >= state.best:
+        state.vain = 0 if goodness > state.best else state.vain + 1
+        state.best, state.quality, state.best_weights = goodness, found, weights_of(network)
+    else:
+        state.vain += 1
 
 
-def _weights(network: nn.Module) -> dict[str, Any]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _schedule(progress: float) -> float:
-    return progress / WARM_UP if progress < WARM_UP else (1.0 - progress) / (1.0 - WARM_UP)
+def _schedule(progress: float, warm_up: float) -> float:
+    return progress / warm_up if progress < warm_up else (1.0 - progress) / (1.0 - warm_up)
 
 
 def _batches(train_set: Examples, budget: Budget, seed: int) -> Iterator[Examples]:

@@ -29,7 +29,9 @@ class Trier:
         self._stack = contextlib.ExitStack()
         self._run_id = ""
 
-    def ask(self, run: Run, text: str, told: Told, settings: dict[str, Any]) -> dict[str, Any]:
+    def ask(
+        self, run: Run, text: str, told: Told = lambda side, piece: None, settings: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """{"original": Answer, "optimized": Answer}; see `engine.serve`. Raises `Refused`."""
         if not text.strip():
             raise Refused("There is no text to try. Type a sentence first.")
@@ -37,7 +39,7 @@ class Trier:
             if run.id != self._run_id:
                 self._open(run)
             return {
-                side: bench.respond(text, settings | own, lambda piece, side=side: told(side, piece))
+                side: bench.respond(text, (settings or {}) | own, lambda piece, side=side: told(side, piece))
                 for side, (bench, own) in self._sides.items()
             }
         except BaseException:

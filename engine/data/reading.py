@@ -105,7 +105,7 @@ def load(
             key = int.from_bytes(hashed[:KEY_BYTES])
             reading.offer(samples[name], key ^ shuffle if name == "train" else key, text, number)
     label_names, places = reading.labels.finish()
-    splits: dict[SplitName, Examples] = {name: _examples(sample, places) for name, sample in samples.items()}
+    splits: dict[SplitName, Examples] = {name: _examples(samples[name], places) for name in SPLITS}
     _check(splits.values(), label_names, reading)
     return Splits(
         label_names=label_names,

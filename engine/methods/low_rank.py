@@ -22,7 +22,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from engine.errors import Refused
-from engine.methods.calibration import Batches, Check, Progress, blocks_of, input_grams, never, silent
+from engine.methods.calibration import Batches, Check, Progress, blocks_of, gram, never, silent, walk
 from engine.methods.weights import Layers, bias_of, is_transposed, replace_module, weight_of
 
 REDUCE, EXPAND = "reduce", "expand"
@@ -80,12 +80,11 @@ def factorize(
     """
     if not 0.0 < energy <= 1.0:
         raise ValueError(f"an energy of {energy} is not above 0 and at most 1")
-    batches, blocks = list(batches), blocks_of(layers)
     ranks: dict[str, int] = {}
     kept: list[str] = []
-    for number, block in enumerate(blocks):
-        progress(number, len(blocks), f"reading what reaches layer {number + 1} of {len(blocks)}")
-        grams = input_grams(network, block, batches, check)
+    total = len(blocks_of(layers))
+    progress(0, total, "reading what reaches each layer")
+    for number, (block, grams) in enumerate(walk(network, layers, batches, gram, check)):
         for name, module in block:
             check()
             factored = _factored(module, grams.pop(name), energy) if name in grams else None
@@ -94,6 +93,7 @@ def factorize(
                 continue
             replace_module(network, name, factored)
             ranks[name] = factored.rank
+        progress(number + 1, total, f"layer {number + 1} of {total} factored")
     return Factorization(ranks, tuple(kept))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from engine.methods.sparsity import Method, NofM, hold, mask_of, sparsify
 from engine.models import importance, surgery
 from engine.models.model import Model
 from engine.tasks.base import TrainingBatch
@@ -29,6 +30,8 @@ class Judge(Generic[BatchT]):
     batches: Iterable[BatchT]
     loss_of: importance.LossOf[BatchT]
     real_of: importance.RealOf[BatchT]
+    check: Callable[[], None] = lambda: None
+    """Raises to cancel."""
 
 
 def prune(model: Model, technique: Prune, context: Context) -> Model:
@@ -38,7 +41,8 @@ def prune(model: Model, technique: Prune, context: Context) -> Model:
     after_step: Callable[[], None] = lambda: None  # noqa: E731
     if technique.sparsity > 0:
         context.progress(0, 0, "finding out what matters least")
-        after_step = remove(model, technique, Judge(_judged(encoder, context), context.task.loss, _real), context.note)
+        judge = Judge(_judged(encoder, context), context.task.loss, _real, context.check)
+        after_step = remove(model, technique, judge, context.note)
     if technique.recovery_minutes > 0:
         budget = Budget(
             technique.recovery_minutes, technique.recovery_epochs, technique.learning_rate, context.task.batch_size
@@ -69,7 +73,7 @@ def _drop_units(model: Model, technique: Prune, judge: Judge[BatchT]) -> None:
     heads = technique.structure == "attention heads"
     projection = family.attention_output if heads else family.feed_forward_out
     scores = importance.unit_importance(
-        network, family, projection, judge.batches, judge.loss_of, judge.real_of, technique.importance
+        network, family, projection, judge.batches, judge.loss_of, judge.real_of, _kind(technique)
     )
     if heads:
         groups = model.profile.head_groups
@@ -80,7 +84,7 @@ def _drop_units(model: Model, technique: Prune, judge: Judge[BatchT]) -> None:
 
 def _drop_layers(model: Model, technique: Prune, judge: Judge[BatchT], note: Callable[[str], None]) -> None:
     scores = importance.layer_importance(
-        model.network, model.family, judge.batches, judge.loss_of, judge.real_of, technique.importance
+        model.network, model.family, judge.batches, judge.loss_of, judge.real_of, _kind(technique)
     )
     count = technique.kept(len(scores))
     chosen = sorted(int(index) for index in scores.topk(count).indices)
@@ -89,25 +93,32 @@ def _drop_layers(model: Model, technique: Prune, judge: Judge[BatchT], note: Cal
 
 
 def _zero_weights(model: Model, technique: Prune, judge: Judge[BatchT]) -> Callable[[], None]:
-    """Zero the least important weights of each output row (Wanda's comparison group); returns the re-zeroing."""
-    import torch
+    """Zero the least important weights; returns what zeroes them again.
 
-    scores = importance.weight_importance(
-        model.network, model.family, judge.batches, judge.loss_of, judge.real_of, technique.importance
-    )
-    projections = importance.projections_in_layers(model.network, model.family)
-    masks = {}
-    for name, score in scores.items():
-        count = round(score.shape[1] * technique.sparsity)
-        least = score.topk(count, dim=1, largest=False).indices
-        masks[name] = torch.ones_like(score).scatter_(1, least, 0.0)
-
-    def zero() -> None:
-        for name, mask in masks.items():
-            projections[name].weight.mul_(mask.to(projections[name].weight.device))
-
+    By gradient and Wanda those of each output row are compared with each other, by magnitude those of each layer.
+    """
+    amount = NofM(2, 4) if technique.pattern == "2:4" else technique.sparsity
+    names = importance.projections_in_layers(model.network, model.family)
+    layers = [(name, model.network.get_submodule(name)) for name in names]
+    if technique.importance == "gradient":
+        scores = importance.weight_importance(
+            model.network, model.family, judge.batches, judge.loss_of, judge.real_of, "gradient"
+        )
+        masks = {name: mask_of(score, amount, by_row=True) for name, score in scores.items()}
+    else:
+        inputs = [batch.inputs for batch in judge.batches]  # type: ignore[attr-defined]
+        method: Method = "wanda" if technique.importance == "activation" else technique.importance
+        masks = sparsify(model.network, layers, inputs, method, amount, check=judge.check)
+    zero = hold(layers, masks)
     zero()
     return zero
+
+
+def _kind(technique: Prune) -> importance.Kind:
+    """How whole pieces are judged; raises ValueError for what only tells single weights apart (`Prune.refusal`)."""
+    if technique.importance in ("gradient", "activation", "magnitude"):
+        return technique.importance
+    raise ValueError(f"{technique.importance} judges single weights")
 
 
 def _real(batch: TrainingBatch) -> torch.Tensor:

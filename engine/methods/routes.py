@@ -26,7 +26,8 @@ def keep_best_route(model: Model, technique: Quantize, context: Context) -> Mode
     problems: list[str] = []
     for name in technique.candidates(model.profile):
         try:
-            saved = save_as(model.with_profile(technique.stored(model.profile, name)), calibration, context)
+            narrowed = protect(model.with_profile(technique.stored(model.profile, name)), calibration, context)
+            saved = save_as(narrowed, calibration, context)
             _, comparison = context.trial(saved.saved, f"{technique.bits} bits")  # type: ignore[arg-type]
         except Refused as refusal:
             problems.append(str(refusal))
@@ -75,6 +76,29 @@ def save_as(model: Model, calibration: list[Batch], context: Context) -> Model:
     folder.mkdir(parents=True)
     target.save(model, folder, calibration, lambda message: context.progress(0, 0, f"{target.title}: {message}"))
     return replace(model, saved=folder)
+
+
+def protect(model: Model, calibration: list[Batch], context: Context) -> Model:
+    """The same model, its storage naming the layers that stay at 8 bits; text generators at 4 bits only."""
+    storage = model.storage
+    if storage.bits != 4 or not storage.kept or not model.profile.writes:
+        return model
+    from engine.methods.sensitivity import layer_sensitivity, most_sensitive
+
+    def told(done: int, total: int) -> None:
+        context.progress(done, total, "finding the layers that need 8 bits")
+
+    found = layer_sensitivity(model, calibration, storage.group_size, told)
+    names = most_sensitive(model, found, storage.kept)
+    for place, (_, nats) in enumerate(found):
+        context.curve("sensitivity", place, nats)
+    worst = max(found, key=lambda entry: entry[1])
+    context.note(
+        f"{len(names)} of {len(found)} layers stay at 8 bits. At 4 bits alone, {worst[0]} would change the model's "
+        f"words most ({worst[1]:.4f} nats a token)."
+    )
+    kept = storage.model_copy(update={"protected": names})
+    return model.with_profile(model.profile.model_copy(update={"storage": kept}))
 
 
 def calibration_batches(model: Model, context: Context, count: int) -> list[Batch]:

@@ -19,10 +19,11 @@ from engine.methods.calibration import (
     Check,
     Progress,
     blocks_of,
-    input_grams,
-    input_squares,
+    gram,
     never,
     silent,
+    squares,
+    walk,
 )
 from engine.methods.sparsegpt import solve
 from engine.methods.weights import Layers, weight_of
@@ -69,7 +70,6 @@ def sparsify(
         return _smallest_of_all(layers, amount, check, progress)
     if method.startswith("magnitude"):
         return _by_magnitude(layers, amount, check, progress)
-    batches = list(batches)
     return _by_block(network, layers, batches, method, amount, check, progress)
 
 
@@ -172,11 +172,10 @@ def _by_block(
 ) -> Masks:
     """Block after block, each judged by what the sparse blocks before it give."""
     masks: Masks = {}
-    gather = input_squares if method == "wanda" else input_grams
-    blocks = blocks_of(layers)
-    for number, block in enumerate(blocks):
-        progress(number, len(blocks), f"reading what reaches layer {number + 1} of {len(blocks)}")
-        seen = gather(network, block, batches, check)
+    total = len(blocks_of(layers))
+    visits = walk(network, layers, batches, squares if method == "wanda" else gram, check)
+    progress(0, total, "reading what reaches each layer")
+    for number, (block, seen) in enumerate(visits):
         for name, module in block:
             if name not in seen:
                 continue
@@ -190,4 +189,5 @@ def _by_block(
                 share = 0.0 if isinstance(amount, NofM) else amount
                 solved, masks[name] = solve(weight, seen.pop(name), share, pattern, check=check)
                 weight.copy_(solved)
+        progress(number + 1, total, f"weights of layer {number + 1} of {total} chosen")
     return masks

@@ -27,7 +27,8 @@ def teach(model: Model, technique: Distill, context: Context) -> Model:
     pairs = depth_pairs(left.layers, teacher.profile.layers)
     loss_of = TeacherLoss(context.task, teacher.network, technique, pairs)
     # The student reads the teacher's own word embeddings; training them too would cost a third of each step.
-    words = model.network.get_submodule(model.family.word_embeddings).requires_grad_(False)
+    # (Where the output head reads them as well, it learns with them.)
+    words = model.network.get_submodule(model.family.word_embeddings).requires_grad_(model.profile.tied)
     budget = Budget(technique.minutes, technique.epochs, technique.learning_rate, context.task.batch_size)
     best = train(model.network, loss_of, context.task.encoder(model.folder), context, budget)
     words.requires_grad_(True)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from engine.errors import Refused
+from engine.models.projection import Projection, is_projection
 
 Layers = Sequence[tuple[str, nn.Module]]
 """(dotted name in the network, module) of `nn.Linear` or `Conv1D`, in the order in which a text passes them."""
@@ -19,26 +19,26 @@ Layers = Sequence[tuple[str, nn.Module]]
 
 def is_transposed(module: nn.Module) -> bool:
     """Whether the weight is kept as [in, out]; raises `Refused` where the module is no linear layer."""
-    if isinstance(module, Conv1D):
-        return True
-    if isinstance(module, nn.Linear):
-        return False
-    raise Refused(
-        f"A layer of type {type(module).__name__} cannot be changed here: only linear layers (Linear, Conv1D) can. "
-        "Leave it out."
-    )
+    return _projection(module).transposed
 
 
 def weight_of(module: nn.Module) -> torch.Tensor:
     """The layer's weight as a view [out, in], without gradient: what is written into it changes the layer."""
-    weight = module.get_parameter("weight").detach()
-    return weight.T if is_transposed(module) else weight
+    return _projection(module).weight
 
 
 def bias_of(module: nn.Module) -> torch.Tensor | None:
     """The layer's bias [out], or None."""
-    bias = getattr(module, "bias", None)
-    return bias.detach() if isinstance(bias, torch.Tensor) else None
+    return _projection(module).bias
+
+
+def _projection(module: nn.Module) -> Projection:
+    if is_projection(module):
+        return Projection(module)
+    raise Refused(
+        f"A layer of type {type(module).__name__} cannot be changed here: only linear layers (Linear, Conv1D) can. "
+        "Leave it out."
+    )
 
 
 def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -24,7 +24,8 @@ def mended(folder: Path, name: str, cache: Path, keep: Sequence[Path], mends: Se
 
     def make(new: Path) -> None:
         for path in keep:
-            _link(path, new / path.name)
+            (new / path.relative_to(folder)).parent.mkdir(exist_ok=True)
+            _link(path, new / path.relative_to(folder))
         for mend in mends:
             mend(folder, new)
 

@@ -69,7 +69,7 @@ def model_type_of(header: GgufHeader) -> str:
 
 def _mapped(header: GgufHeader, kind: str) -> dict[str, Any]:
     """The numbers that transformers' table names, those that matter here not missing."""
-    from transformers.integrations import GGUF_CONFIG_MAPPING
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
 
     found: dict[str, Any] = {}
     for key, name in GGUF_CONFIG_MAPPING[kind].items():

@@ -12,7 +12,7 @@ from engine.models.gguf_config import config_of
 from engine.models.gguf_header import GROUPS, PLAIN, GgufHeader
 from engine.models.gguf_tokenizer import tokenizer_note, write_tokenizer
 from engine.models.gguf_weights import bytes_of, plan, write_weights
-from engine.models.grid import grid_sentence
+from engine.models.grid import grid_note, grid_sentence
 from engine.models.headers import WEIGHTS
 
 FORMAT = "1"
@@ -50,17 +50,18 @@ def import_gguf(header: GgufHeader, cache: Path) -> tuple[Path, tuple[str, ...]]
         write_weights(header, config, planned, folder / WEIGHTS)
 
     folder = made_once(cache, f"{path.stem}-gguf{FORMAT}", sha256_of(path), make)
-    return folder, tuple(note for note in (_note(header, size), tokenizer_note(header)) if note)
+    return folder, tuple(note for note in (_note(header, folder, size), tokenizer_note(header)) if note)
 
 
-def _note(header: GgufHeader, size: int) -> str:
+def _note(header: GgufHeader, folder: Path, size: int) -> str:
     """What was opened, on what grid its weights lie, and what sizes are counted from."""
     (most, share), *others = header.kinds().items()
-    rest = f" ({', '.join(f'{part:.0%} {kind}' for kind, part in others)} besides)" if others else ""
+    besides = ", ".join(f"{part:.0%} {kind}" for kind, part in others if part > VECTORS)
+    rest = f" ({besides} besides)" if besides else ""
     there = header.path.stat().st_size / 1e6
     told = f"{header.path.name} ({there:,.1f} MB): {share:.0%} of the weights are {most}{rest}."
     if most in PLAIN:
-        return told
+        return f"{told} {grid_note(folder)}".rstrip()
     unpacked = f"Sizes are counted from its weights unpacked to 16 bits ({size / 1e6:,.1f} MB)."
     return f"{told} {unpacked} {grid_sentence(*GROUPS[most], whole=share > 1 - VECTORS)}"
 

@@ -13,6 +13,7 @@ WHOLE_WORDS_FIRST = ("llama3", "llama-v3", "llama-bpe", "tekken")
 """Vocabularies that take a word they know whole, whatever the merges; they also begin with a start token."""
 DIGITS_APART = ("smollm", "starcoder", "refact", "command-r")
 """Those that cut numbers into digits and else cut as GPT-2 does (llama.cpp's src/llama-vocab.cpp)."""
+KNOWN_TO_TRANSFORMERS = (*WHOLE_WORDS_FIRST, "falcon3", "smaug-bpe", "qwen2", "deepseek-r1-qwen", "megrez")
 LIKE_GPT2 = ("gpt-2", "phi-2", "mpt", "olmo")
 SPECIAL = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 MODELS = ("gpt2", "llama")
@@ -40,10 +41,8 @@ def write_tokenizer(header: GgufHeader, folder: Path) -> None:
 
 def tokenizer_note(header: GgufHeader) -> str:
     """A sentence where texts may be cut into words otherwise than the model learned, else ""."""
-    from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
-
     way = header.metadata.get("tokenizer.ggml.pre")
-    known = (*GGUF_PRE_TOKENIZER_SPLITS, *DIGITS_APART, *LIKE_GPT2)
+    known = (*KNOWN_TO_TRANSFORMERS, *DIGITS_APART, *LIKE_GPT2)
     if header.metadata.get("tokenizer.ggml.model") != "gpt2" or way in known:
         return ""
     return (
@@ -56,7 +55,7 @@ def _converted(header: GgufHeader) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contents of tokenizer.json and of tokenizer_config.json."""
     from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_TOKENIZER_MAPPING, convert_gguf_tokenizer
 
-    given = {
+    given: dict[str, Any] = {
         name: value if isinstance(value := header.metadata[f"tokenizer.{key}"], (str, int, float)) else list(value)
         for key, name in GGUF_TOKENIZER_MAPPING["tokenizer"].items()
         if f"tokenizer.{key}" in header.metadata

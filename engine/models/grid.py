@@ -23,8 +23,6 @@ FEW, ROW_FEW = 16, 256
 """Most distinct numbers in a group on a grid of 4 bits, and in a row on one of 8."""
 SHORTEST_ROW = 1024
 """Rows of bfloat16 hold fewer than 256 different numbers by themselves when they are much shorter."""
-TELLING = 24
-"""Numbers other than zero that a group needs to tell anything: what pruning left of it is few by itself."""
 NEARLY_ALL = 0.95
 
 
@@ -58,30 +56,30 @@ def grid_sentence(bits: int, group: int, *, whole: bool) -> str:
 
 def grid_of(values: np.ndarray) -> tuple[int, int] | None:
     """Bits and group of the grid on which a matrix lies, grouped along either side; group 0 is a whole row."""
-    for matrix in (values, values.T):
-        for group in GROUPS:
-            distinct = _distinct(matrix, group)
-            if distinct is not None and distinct <= FEW:
-                return max(1, int(np.ceil(np.log2(distinct)))), group
-    for matrix in (values, values.T):
-        if matrix.shape[1] >= SHORTEST_ROW:
-            distinct = _distinct(matrix, matrix.shape[1])
-            if distinct is not None and distinct <= ROW_FEW:
-                return 8, 0
-    return None
+    sides = (values, values.T)
+    found = [(_bits(matrix, group, FEW), -group) for matrix in sides for group in GROUPS]
+    bits, group = min(((bits, group) for bits, group in found if bits is not None), default=(None, 0))
+    if bits is not None:
+        return bits, -group
+    rows = [_bits(matrix, matrix.shape[1], ROW_FEW) for matrix in sides if matrix.shape[1] >= SHORTEST_ROW]
+    return (8, 0) if any(bits is not None for bits in rows) else None
 
 
-def _distinct(matrix: np.ndarray, group: int) -> int | None:
-    """The most distinct numbers in nearly every group that tells anything; None where hardly one does."""
+def _bits(matrix: np.ndarray, group: int, few: int) -> int | None:
+    """Bits that number the distinct values in nearly every group; None where there are more than `few`.
+
+    Groups of which pruning left little tell nothing: they hold few numbers by themselves.
+    """
     groups = matrix.shape[1] // group
     if not groups:
         return None
     cut = np.sort(matrix[:, : groups * group].reshape(-1, group), axis=1)
-    cut = cut[(cut != 0).sum(axis=1) >= TELLING]
+    cut = cut[(cut != 0).sum(axis=1) >= 1.5 * few]
     if len(cut) < SLICE_ROWS // 4:
         return None
     counts = 1 + (cut[:, 1:] != cut[:, :-1]).sum(axis=1)
-    return int(np.quantile(counts, NEARLY_ALL, method="higher"))
+    distinct = int(np.quantile(counts, NEARLY_ALL, method="higher"))
+    return None if distinct > few else max(1, (distinct - 1).bit_length())
 
 
 def _samples(folder: Path) -> Iterable[tuple[int, list[np.ndarray]]]:

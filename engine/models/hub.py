@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import Refused
+from engine.models.companions import MODULE_FILES, SETTINGS
 from engine.models.families import family_of
 from engine.models.headers import shards, weight_files
 from engine.models.profile import read_config
@@ -17,7 +18,7 @@ from engine.models.tokenizer_files import ALL_TOKENIZER_FILES, VOCABULARIES
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 """What is wrong here, not with the network."""
-SMALL_FILES = ("config.json", *ALL_TOKENIZER_FILES)
+SMALL_FILES = ("config.json", *ALL_TOKENIZER_FILES, *SETTINGS, *(f"[0-9]_*/{name}" for name in MODULE_FILES))
 SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 

@@ -12,13 +12,20 @@ TRAINING_COPIES = 3
 
 
 class Memory(Frozen):
-    """Bytes, added up: `weights` of one copy, `batch` of what one batch leaves in memory, `peak` of the whole run."""
+    """A run's peak in bytes, added up: `weights` × `copies` + `beside` + `libraries`."""
 
     parameters: int
     weights: int
-    batch: int
+    """One copy."""
     copies: int
-    peak: int
+    beside: int
+    """What a batch leaves in memory, or a 16-bit file while it is read, whichever is more."""
+    libraries: int
+
+    @property
+    def peak(self) -> int:
+        """All together."""
+        return self.weights * self.copies + self.beside + self.libraries
 
     def shortfall(self, free: int) -> str | None:
         """Why `free` bytes do not hold it, with the arithmetic; None where they do."""
@@ -26,8 +33,8 @@ class Memory(Frozen):
             return None
         return (
             f"This needs about {self.peak / 1e9:.1f} GB of memory: {self.parameters / 1e6:,.0f} million numbers × "
-            f"{FULL_BYTES} bytes = {self.weights / 1e9:.1f} GB, held {self.copies} times at most, and "
-            f"{self.batch / 1e9:.1f} GB for a batch; {free / 1e9:.1f} GB are free. "
+            f"{FULL_BYTES} bytes = {self.weights / 1e9:.1f} GB, held {self.copies} times, {self.beside / 1e9:.1f} GB "
+            f"for a batch and {self.libraries / 1e9:.1f} GB for libraries; {free / 1e9:.1f} GB are free. "
             "Close programs or choose a smaller model."
         )
 
@@ -37,37 +44,43 @@ def loading_bytes(profile: Profile) -> int:
 
     A file of 32 bits is mapped and is itself the copy; one of 16 bits is mapped until every number was widened.
     """
-    file = profile.parameters * profile.storage.bits // 8 if profile.storage.bits < 32 else 0
-    return FULL_BYTES * profile.parameters + file
+    return FULL_BYTES * profile.parameters + _widened_file(profile)
 
 
 def run_memory(
-    profile: Profile, *, copies: int = 2, training: bool = False, texts: int = 1, tokens: int = 512, fixed: int = 0
+    profile: Profile, *, copies: int = 2, training: bool = False, texts: int = 1, tokens: int = 512, libraries: int = 0
 ) -> Memory:
-    """The peak of a run that holds `copies` of the model and `fixed` bytes, with batches of `texts` × `tokens`.
+    """The peak of a run that holds `copies` of the model, with batches of `texts` × `tokens`.
 
-    Running a batch holds its widest activations and its logits, over the whole vocabulary and for every token
-    for a language model; for a decoder also the cache of keys and values. Training holds what every layer
-    computed (sbh (34 + 5as/h) bytes at 2 bytes a number, arXiv:2205.05198: 17 numbers for each of `hidden`,
-    2.5 for each attention weight), and the logits with their softmax and gradient.
+    Training holds three more: gradients and Adam's two moments.
     """
-    places = texts * tokens
-    wide = 2 * profile.feed_forward_width + 4 * profile.hidden
-    logits = profile.vocabulary if profile.writes else len(profile.labels)
-    size = profile.head_size or profile.hidden // profile.heads
-    if training:
-        layer = 17 * profile.hidden + 5 * profile.heads * tokens // 2
-        batch = places * (profile.layers * layer + 3 * logits)
-    else:
-        cache = 2 * profile.layers * profile.head_groups * size if profile.kind == "decoder" else 0
-        batch = places * (wide + logits + profile.heads * tokens + cache)
-    held = copies + (TRAINING_COPIES if training else 0)
-    weights = FULL_BYTES * profile.parameters
-    loading = (copies - 1) * weights + loading_bytes(profile)
     return Memory(
         parameters=profile.parameters,
-        weights=weights,
-        batch=FULL_BYTES * batch,
-        copies=held,
-        peak=max(loading, held * weights + FULL_BYTES * batch) + fixed,
+        weights=FULL_BYTES * profile.parameters,
+        copies=copies + (TRAINING_COPIES if training else 0),
+        beside=max(_widened_file(profile), _batch_bytes(profile, texts, tokens, training=training)),
+        libraries=libraries,
     )
+
+
+def _widened_file(profile: Profile) -> int:
+    bits = profile.storage.bits
+    return profile.parameters * bits // 8 if bits < 32 else 0
+
+
+def _batch_bytes(profile: Profile, texts: int, tokens: int, *, training: bool) -> int:
+    """What one batch leaves in memory.
+
+    Without training: its widest activations and its logits, over the whole vocabulary and for every token for a
+    language model; for a decoder also the cache of keys and values. Training holds what every layer computed
+    (sbh (34 + 5as/h) bytes at 2 bytes a number, arXiv:2205.05198: 17 numbers for each of `hidden`, 2.5 for
+    each attention weight), and the logits with their softmax and gradient.
+    """
+    logits = profile.vocabulary if profile.writes else len(profile.labels)
+    if training:
+        layer = 17 * profile.hidden + 5 * profile.heads * tokens // 2
+        return FULL_BYTES * texts * tokens * (profile.layers * layer + 3 * logits)
+    size = profile.head_size or profile.hidden // profile.heads
+    cache = 2 * profile.layers * profile.head_groups * size if profile.kind == "decoder" else 0
+    widest = 2 * profile.feed_forward_width + 4 * profile.hidden + profile.heads * tokens
+    return FULL_BYTES * texts * tokens * (widest + logits + cache)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,11 @@ from engine.models.headers import weight_files
 from engine.models.profile import Profile, Storage, read_config, read_profile
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
+
+
+Fit = Callable[["PreTrainedModel", dict[str, "torch.Tensor"]], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ def open_model(
     if broken:
         raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
     network.eval()
+    if auto_class.endswith("ForSequenceClassification") and network.config.pad_token_id is None:
+        # A decoder reads its answer off the last token that is no padding, so it must know which token pads.
+        end = network.config.eos_token_id
+        network.config.pad_token_id = end[0] if isinstance(end, list) else end or 0
     if labels:
         profile = profile.with_head(labels)
     return Model(network=network, profile=profile, family=_family_in(network, profile), folder=folder)
@@ -110,12 +118,15 @@ def _family_in(network: PreTrainedModel, profile: Profile) -> Family:
     return family if hasattr(network, family.body) else family.bare
 
 
-def open_kept(folder: Path) -> Model:
-    """Load weights that a run kept, also those with fewer heads than config.json can say."""
+def open_kept(folder: Path, fit: Fit = lambda network, weights: {}) -> Model:
+    """Load weights that a run kept, also those with fewer heads than config.json can say.
+
+    `fit` gives a network built from config.json whatever else a step put into it, by the names of its weights.
+    """
     import transformers
     from safetensors.torch import load_file
 
-    from engine.models.surgery import fit_attention, head_size, layers_of, linear_of
+    from engine.models.surgery import fit_attention, heads_left
 
     profile = read_profile(folder)
     weights = {name: value for path in weight_files(folder) for name, value in load_file(path).items()}
@@ -124,13 +135,14 @@ def open_kept(folder: Path) -> Model:
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         )
     family = _family_in(network, profile)
-    uneven = fit_attention(network, family, weights)
+    uneven = bool(fit(network, weights)) | fit_attention(network, family, weights)
     network.load_state_dict(weights)
     network.eval()
     if uneven:
-        width = linear_of(layers_of(network, family)[0], family.query).out_features
-        heads = width // head_size(network, family)
-        profile = profile.model_copy(update={"heads": heads, "uneven": True, "loads_plainly": False})
+        heads = heads_left(network, family)
+        shared = heads * profile.head_groups // profile.heads
+        update = {"heads": heads, "kv_heads": shared, "uneven": True, "loads_plainly": False}
+        profile = profile.model_copy(update=update)
     return Model(network=network, profile=profile, family=family, folder=folder)
 
 

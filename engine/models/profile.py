@@ -10,23 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import Refused
+from engine.models.companions import carried_files
 from engine.models.families import Family, Kind, family_of
 from engine.models.headers import ITEM_BYTES, Tensor
 from engine.models.parts import Part, is_tied, read_parameters, sort_into_parts
 from engine.technique import Frozen
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "sentencepiece.bpe.model",
-)
-"""Files of a tokenizer, beside the weights."""
-OLDER_FORMS = ("vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model")
-"""Those of them that only repeat what tokenizer.json holds."""
 
 MOST_OUTPUTS = 100_000
 """More than any classifier has; a config may claim what it likes."""
@@ -114,6 +102,12 @@ class Profile(Frozen):
         """Attention heads that can only leave together, as groups: one key and value head with its queries."""
         return self.kv_heads or self.heads
 
+    def as_uneven(self) -> Profile:
+        """In shapes that config.json cannot say: kept for a runtime that stores the graph itself."""
+        elsewhere = Storage(runtime="openvino" if self.writes else "onnxruntime", bits=32)
+        storage = self.storage if self.uneven else elsewhere
+        return self.model_copy(update={"loads_plainly": False, "uneven": True, "storage": storage})
+
     def with_layers(self, layers: int) -> Profile:
         """The same model with this many of its layers, which are all alike."""
         parts = {
@@ -187,25 +181,6 @@ def _sizes(config: dict[str, Any], family: Family, folder: Path) -> dict[str, in
         "feed_forward_width": number(family.feed_forward_key, hidden * times if times else None),
         "vocabulary": _number(config, "vocab_size", folder),
     }
-
-
-def carried_files(folder: Path) -> dict[str, bytes]:
-    """Name → content of the tokenizer's files as every saved folder carries them.
-
-    JSON loses its indentation, which means nothing and weighs a third; the vocabulary goes in once.
-    """
-    whole = (folder / "tokenizer.json").is_file()
-    names = [name for name in TOKENIZER_FILES if (folder / name).is_file() and not (whole and name in OLDER_FORMS)]
-    return {name: _compact(name, (folder / name).read_bytes()) for name in names}
-
-
-def _compact(name: str, content: bytes) -> bytes:
-    if not name.endswith(".json"):
-        return content
-    try:
-        return json.dumps(json.loads(content), ensure_ascii=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
-        return content  # whoever loads it says what is wrong with it
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.files import home
+from engine.models.companions import companion_files
 from engine.models.copies import Mend, mended
 from engine.models.families import family_of
 from engine.models.gguf_config import model_type_of
@@ -30,7 +31,6 @@ from engine.models.profile import Profile, read_config, read_profile
 from engine.models.soundness import check_links, check_weights
 from engine.models.starter import StarterError, materialize
 from engine.models.tokenizer_files import (
-    ALL_TOKENIZER_FILES,
     check_tokenizer,
     has_fast_tokenizer,
     make_fast_tokenizer,
@@ -73,10 +73,12 @@ def resolve(name: str, *, trust_remote_code: str | None = None, cache: Path | No
 
 def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     notes: list[str] = []
+    unpacked = False
     if name.startswith(STARTER):
         folder = _starter(name.removeprefix(STARTER), cache)
     elif (local := _local(name)) is not None:
         folder = _unpacked(local, cache, notes)
+        unpacked = folder != local
     else:
         check = partial(_check_code, name=name, trust=trust)
         folder, cached = hub_folder(name, code=trust, check=check)
@@ -87,7 +89,7 @@ def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
     profile = read_profile(folder)
     check_weights(folder, config, family_of(profile.model_type), profile)
     check_tokenizer(folder, profile.vocabulary)
-    if folder.parent != cache and (note := grid_note(folder)):  # what lies in the cache was told of when it was made
+    if not unpacked and (note := grid_note(folder)):  # a GGUF file says itself on what grid it lies
         notes.append(note)
     return ResolvedModel(name, folder, profile, tuple(notes), trust)
 
@@ -163,7 +165,7 @@ def _whole(folder: Path, name: str, cache: Path, trust: bool, notes: list[str]) 
         notes.append("The tokenizer was of an older form; a copy as tokenizer.json is used.")
     if not mends:
         return folder
-    small = [folder / file for file in ("config.json", *ALL_TOKENIZER_FILES)]
+    small = [folder / file for file in ("config.json", "added_tokens.json", *companion_files(folder))]
     index = folder / INDEX
     keep = [path for path in (*small, *weights, index) if path.is_file()]
     code = sorted(folder.glob("*.py")) if trust else []

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
+from engine.models.companions import companion_files
 from engine.models.families import Family
 from engine.models.headers import Tensor
-from engine.models.parts import read_parameters
+from engine.models.parts import read_parameters, with_body
+from engine.models.places import places_of, same_bytes
 from engine.models.profile import Profile, labels_of
 from engine.models.tokenizer_files import ALL_TOKENIZER_FILES
 
@@ -22,9 +24,9 @@ def check_links(folder: Path) -> None:
     another file along. The Hub's cache links to its own blobs; weights are checked by their format.
     """
     home = folder.parent.parent if folder.parent.name == "snapshots" else folder
-    for name in ("config.json", *ALL_TOKENIZER_FILES):
+    for name in ("config.json", *ALL_TOKENIZER_FILES, *companion_files(folder)):
         path = folder / name
-        if path.is_symlink() and not path.resolve().is_relative_to(home.resolve()):
+        if not path.resolve().is_relative_to(home.resolve()):
             raise Refused(f"{path} is a link to a file outside its folder. Put the file itself in its place.")
 
 
@@ -40,6 +42,8 @@ def check_weights(folder: Path, config: dict[str, Any], family: Family, profile:
     _check_layers(tensors, family, profile, folder)
     for name, shape in _expected(family, profile).items():
         _check_shape(name, tensors.get(name), shape, folder)
+    if profile.tied:
+        _check_tied(family, folder)
     if profile.has_head:
         _check_head(tensors, config, family, folder)
 
@@ -72,6 +76,18 @@ def _check_layers(tensors: dict[str, Tensor], family: Family, profile: Profile, 
         raise Refused(
             f"config.json in {folder} asks for {profile.layers} layers, the weights hold {len(found)}: "
             "they do not belong together. Copy or download the model again."
+        )
+
+
+def _check_tied(family: Family, folder: Path) -> None:
+    """A tied head that is stored too must repeat the word embeddings: transformers would not tie it otherwise."""
+    names = (f"{family.word_embeddings}.weight", f"{family.output_head}.weight")
+    places = {with_body(name, family): place for name, place in places_of(folder).items()}
+    found = [places[name] for name in names if name in places]
+    if len(found) == 2 and not same_bytes(*found):
+        raise Refused(
+            f"The weights in {folder} hold an output head of their own ('{names[1]}'), but config.json says that it is "
+            "tied to the word embeddings. Set 'tie_word_embeddings' to false there, or download the model again."
         )
 
 

@@ -262,6 +262,17 @@ def _copy_shipped(model: ShippedModel, folder: Path) -> None:
     remedy = "install the program again."
     _check_weights(model.folder / WEIGHTS, model.weights_sha256, remedy, f"the weights of “{model.name}”")
     shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
+    _widen(folder)
+
+
+def _widen(folder: Path) -> None:
+    """To 32 bits, in which it was trained: 16 are only how it is shipped, and what is compared is a model as made."""
+    from safetensors.torch import load_file, save_file
+
+    weights = {name: value.float() for name, value in load_file(folder / WEIGHTS).items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"dtype": "float32"}, indent=2), encoding="utf-8")
 
 
 def _make(model: StarterModel, folder: Path) -> None:
@@ -276,7 +287,7 @@ def _make(model: StarterModel, folder: Path) -> None:
 def materialize(name: str, cache: Path) -> Path:
     """An ordinary Hugging Face folder of the starter model `name`, made once under `cache`.
 
-    Holds config.json, model.safetensors (fp32 with the adapter merged, or as shipped),
+    Holds config.json, model.safetensors (fp32, an adapter merged),
     tokenizer.json, tokenizer_config.json and, for an embedder, what makes it a
     sentence-transformers folder. Made in a temporary folder that is then renamed, so that what is
     there is complete; of two processes that make it at once, the second takes the first's. About

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.models.profile import TOKENIZER_FILES
+from engine.models.companions import TOKENIZER_FILES
 
 ALL_TOKENIZER_FILES = (*TOKENIZER_FILES, "added_tokens.json")
 FAST = "tokenizer.json"
-VOCABULARIES = (FAST, "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
+VOCABULARIES = (FAST, "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "tokenizer.model")
 """Files of which one must be there; all but the first are older forms."""
 
 

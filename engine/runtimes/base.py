@@ -81,6 +81,9 @@ class Runtime(ABC):
     speed: ClassVar[dict[int, tuple[float, float]]]
     """Bits → how many times as fast as torch in 32 bits, lowest and highest seen (batch 1 and 32)."""
 
+    writing_speed: ClassVar[dict[int, tuple[float, float]]] = {}
+    """The same for text generators: prompts read and tokens written."""
+
     def missing(self) -> str | None:
         """A sentence naming what is not installed, or None if it can be used."""
         absent = [package for package in self.packages if find_spec(package) is None]
@@ -98,7 +101,7 @@ class Runtime(ABC):
 
     def forecast(self, profile: Profile) -> Forecast:
         """How fast a folder of this profile will be beside the original in torch fp32."""
-        low, high = self.speed[profile.storage.bits]
+        low, high = self.speed_of(profile)
         work = profile.original_work / max(profile.work, 1)
         return Forecast(
             low=low * (0.5 + 0.5 * work),
@@ -106,6 +109,11 @@ class Runtime(ABC):
             certainty="estimated",
             basis=f"{self.title} at {profile.storage.bits} bits, {BASIS}, times the work that is left",
         )
+
+    def speed_of(self, profile: Profile) -> tuple[float, float]:
+        """How many times as fast as torch in 32 bits at the same work, lowest and highest seen; 1 where never seen."""
+        table = self.writing_speed if profile.writes else self.speed
+        return table.get(profile.storage.bits, (1.0, 1.0))
 
     def size_error(self, profile: Profile) -> float:
         """How far `stored_bytes` may be off (relative): 2 %, and more only where there is hardly any weight."""

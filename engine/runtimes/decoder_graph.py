@@ -18,13 +18,11 @@ from openvino import opset13 as ops
 from openvino.op.util import Variable, VariableInfo
 
 from engine.errors import Refused
+from engine.runtimes.decoder_size import MODEL_TYPES
 
 if TYPE_CHECKING:
     from torch import nn
 
-ROTARY = ("llama", "mistral", "qwen2", "qwen3")
-"""Values of `model_type` that share Llama's layout: RMS norm, rotary positions, gated feed-forward."""
-MODEL_TYPES = ("gpt2", *ROTARY)
 CHANGING_POSITIONS = ("dynamic", "longrope")
 """Rotary variants whose frequencies change with the text's length."""
 
@@ -185,8 +183,13 @@ def _row(table: Any, index: Any, name: str) -> Any:
 
 def _product(inner: Any, layer: Any, name: str, weight: Any = None) -> Any:
     """What a Linear or GPT-2's Conv1D makes of `inner`; the MatMul bears the module's name."""
+    from torch import nn
     from transformers.pytorch_utils import Conv1D
 
+    if isinstance(layer, nn.Sequential):  # a low-rank pair
+        for part, half in layer.named_children():
+            inner = _product(inner, half, f"{name}.{part}")
+        return inner
     turned = layer.weight.T if isinstance(layer, Conv1D) else layer.weight
     found = ops.matmul(inner, weight or _constant(turned), False, True)
     found.set_friendly_name(name)

@@ -39,11 +39,22 @@ class OnnxRuntime(Runtime):
     uncertain_bytes: ClassVar[int] = 4_000
     speed: ClassVar[dict[int, tuple[float, float]]] = {32: (1.0, 2.2), 16: (1.0, 2.2), 8: (1.8, 4.0)}
 
+    def refusal(self, profile: Profile) -> str | None:
+        """Refused for text generators, and for 4 bits."""
+        if profile.writes:
+            return (
+                "ONNX Runtime cannot run text generators here: the export keeps no cache of what was read, so every "
+                "token would read the whole text again. Choose OpenVINO or PyTorch."
+            )
+        if profile.storage.bits == 4:
+            return "ONNX Runtime has no 4 bits for this kind of model here. Choose OpenVINO, or 8 bits."
+        return None
+
     def stored_bytes(self, profile: Profile) -> int:
         """Counted: weights at their width, scales, and the graph's own bytes a layer."""
         vectors = sum(part.vectors for part in profile.parts.values())
         matrices = profile.parameters - vectors
-        base, layer = GRAPH_BYTES[profile.storage.bits]
+        base, layer = GRAPH_BYTES[max(8, profile.storage.bits)]
         graph = base + layer * profile.layers
         if profile.storage.bits != 8:
             return (matrices + vectors) * profile.storage.bits // 8 + graph + profile.tokenizer_bytes

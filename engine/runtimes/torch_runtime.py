@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
+from engine.errors import Refused
 from engine.models.headers import WEIGHTS, holds_weights
 from engine.models.profile import Profile, RuntimeName, read_config
 from engine.runtimes.base import Batch, Runtime, Session, Writer
@@ -23,6 +24,8 @@ HEADER_BYTES = 112
 """Bytes of a safetensors header for one tensor: its name, type, shape and place."""
 INT8_HEADER_BYTES = 780
 """What torchao writes besides for each matrix in 8 bits: how its numbers, scales and zero points belong together."""
+
+LEAST_COVERAGE = 0.9
 
 
 class TorchRuntime(Runtime):
@@ -43,10 +46,17 @@ class TorchRuntime(Runtime):
         """Refused where `from_pretrained` could not rebuild the shapes, and for 8 bits without torchao."""
         if profile.uneven:
             return (
-                f"PyTorch's from_pretrained cannot load a {profile.family} with fewer attention heads. "
-                "Choose ONNX Runtime or OpenVINO, or prune something else."
+                f"PyTorch's from_pretrained cannot load a {profile.family} with fewer attention heads or thinner "
+                "layers. Choose ONNX Runtime or OpenVINO, or take out something else."
             )
+        if profile.storage.bits == 4:
+            return "4 bits in PyTorch need an NVIDIA card, and this runs on the processor. Choose OpenVINO, or 8 bits."
         if profile.storage.bits == 8:
+            if profile.model_type == "gpt2":
+                return (
+                    "torchao narrows none of a GPT-2's layers, because they are of type Conv1D, so 8 bits in PyTorch "
+                    "would change nothing. Choose OpenVINO, or 16 bits."
+                )
             from importlib.util import find_spec
 
             if find_spec("torchao") is None:
@@ -63,7 +73,7 @@ class TorchRuntime(Runtime):
         layers = (profile.attention, profile.feed_forward, profile.head)
         narrow = sum(part.matrices for part in layers)
         scales = sum(part.rows for part in layers)
-        headers = INT8_HEADER_BYTES * sum(part.tensors for part in layers) // 2  # each matrix has its vector
+        headers = INT8_HEADER_BYTES * sum(part.matrix_tensors for part in layers)
         return narrow + 5 * scales + 4 * (profile.parameters - narrow) + headers + fixed
 
     def save(self, model: Model, folder: Path, calibration: Sequence[Batch], progress: Callable[[str], None]) -> None:
@@ -127,16 +137,31 @@ def _save_int8(network: PreTrainedModel, folder: Path) -> None:
     """transformers quantizes while loading, so the 32-bit folder is written first and read again."""
     import tempfile
 
-    import transformers
+    from torch import nn
     from torchao.quantization import Int8WeightOnlyConfig
+    from torchao.utils import TorchAOBaseTensor
+    from transformers import TorchAoConfig
+    from transformers.pytorch_utils import Conv1D
 
+    # A head that reads the word embeddings would be written a second time if it were narrowed.
+    kept = ["lm_head"] if network.can_generate() and network.config.tie_word_embeddings else []
     with tempfile.TemporaryDirectory(dir=folder.parent) as plain:
         network.save_pretrained(plain)
         narrowed = type(network).from_pretrained(
             plain,
-            quantization_config=transformers.TorchAoConfig(
-                quant_type=Int8WeightOnlyConfig(version=2), modules_to_not_convert=[]
-            ),
+            quantization_config=TorchAoConfig(quant_type=Int8WeightOnlyConfig(version=2), modules_to_not_convert=kept),
             local_files_only=True,
+        )
+    matrices = {
+        name: module.weight
+        for name, module in narrowed.named_modules()
+        if isinstance(module, (nn.Linear, Conv1D)) and name not in kept
+    }
+    done = sum(weight.numel() for weight in matrices.values() if isinstance(weight, TorchAOBaseTensor))
+    coverage = done / max(1, sum(weight.numel() for weight in matrices.values()))
+    if coverage < LEAST_COVERAGE:
+        raise Refused(
+            f"PyTorch could write only {coverage:.0%} of the layers' weights in 8 bits, so the file would hardly "
+            "shrink. Choose OpenVINO or 16 bits."
         )
     narrowed.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Weight-only 8 and 4 bits for OpenVINO's text generators, by NNCF, and how much of the model that reached.
+"""Weight-only 8 and 4 bits for OpenVINO, by NNCF, and how much of the model that reached.
 
 8 bits: one scale and zero point a row. 4 bits: one a group of neighbours in a row; word embeddings,
 output head and the layers that `Storage.protected` names stay at 8 bits.
@@ -61,13 +61,14 @@ def compress(graph: openvino.Model, storage: Storage, calibration: Sequence[Batc
 
 
 def _to_int4(graph: openvino.Model, storage: Storage, calibration: Sequence[Batch]) -> openvino.Model:
-    feeds = [_feed(batch) for batch in calibration]
+    names = {name for entry in graph.inputs for name in entry.names}
+    feeds = [_feed(batch, names) for batch in calibration]
     method = METHODS[storage.method]
     return nncf.compress_weights(
         graph,
         mode=nncf.CompressWeightsMode.INT4_ASYM,
         group_size=storage.group_size,
-        ratio=1.0,
+        ratio=1.0 if storage.protected else 1 - storage.kept,  # unnamed layers are picked by NNCF's own measure
         dataset=nncf.Dataset(feeds) if method else None,
         subset_size=max(1, len(feeds)),
         advanced_parameters=AdvancedCompressionParameters(group_size_fallback_mode=GroupSizeFallbackMode.ADJUST),
@@ -75,15 +76,15 @@ def _to_int4(graph: openvino.Model, storage: Storage, calibration: Sequence[Batc
     )
 
 
-def _feed(batch: Batch) -> dict[str, np.ndarray]:
+def _feed(batch: Batch, names: set[str]) -> dict[str, np.ndarray]:
     ids = batch["input_ids"]
     rows, tokens = ids.shape
-    return {
-        "input_ids": ids,
-        "attention_mask": np.asarray(batch.get("attention_mask", np.ones_like(ids))),
+    made = {
+        "attention_mask": np.ones_like(ids),
         "position_ids": np.tile(np.arange(tokens, dtype=np.int64), (rows, 1)),
         "beam_idx": np.arange(rows, dtype=np.int32),
     }
+    return {name: array for name, array in {**made, **batch}.items() if name in names}
 
 
 def _weighted(graph: openvino.Model) -> Iterator[str]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 from engine.models.profile import Profile
 from engine.technique import Estimate, Technique
 from engine.techniques.distill import Distill
+from engine.techniques.fine_tune import FineTune
+from engine.techniques.low_rank import LowRank
+from engine.techniques.pca import Pca
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
+from engine.techniques.vocabulary import Vocabulary
 
-TECHNIQUES: tuple[type[Technique], ...] = (TrainHead, Prune, Distill, Quantize)
+TECHNIQUES: tuple[type[Technique], ...] = (TrainHead, Prune, LowRank, Distill, Vocabulary, FineTune, Pca, Quantize)
 
 
 def technique_named(name: str) -> type[Technique] | None:

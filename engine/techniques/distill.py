@@ -33,6 +33,11 @@ class Distill(Technique):
         "Hinton et al. 2015, arXiv:1503.02531; DistilBERT, arXiv:1910.01108; TinyBERT, arXiv:1909.10351"
     )
 
+    not_after: ClassVar[dict[str, str]] = {
+        "vocabulary": "its student would read other words than its teacher",
+        "low_rank": "layers that were made of two cannot be copied",
+    }
+
     layers: Annotated[
         float,
         Slider(

@@ -2,7 +2,9 @@
 
 Importance comes from data: the first-order Taylor term |weight × gradient| (Molchanov et al. 2019,
 arXiv:1906.10771), or activation × weight (Wanda, arXiv:2306.11695); layers by how little they change
-the stream (ShortGPT's block influence, arXiv:2403.03853). Magnitude is offered for comparison.
+the stream (ShortGPT's block influence, arXiv:2403.03853).
+SparseGPT (arXiv:2301.00774) lets the weights that stay make up for those that go; magnitude is offered for
+comparison, and 2:4 for graphics cards that have kernels for it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from engine.models.families import family_of
-from engine.models.profile import Profile, Storage
+from engine.models.profile import Profile
 from engine.runtimes import runtime_named
 from engine.technique import Estimate, Options, Slider, Technique
 
@@ -35,6 +37,8 @@ class Prune(Technique):
         "It costs quality, so leave time for recovery; do not use it where no loss can be borne."
     )
     source: ClassVar[str] = "Molchanov et al. 2019, arXiv:1906.10771; Wanda, arXiv:2306.11695"
+
+    not_after: ClassVar[dict[str, str]] = {"low_rank": "what was made of two layers cannot be cut"}
 
     structure: Annotated[
         Structure,
@@ -72,18 +76,29 @@ class Prune(Technique):
         ),
     ] = 0.0
     importance: Annotated[
-        Literal["gradient", "activation", "magnitude"],
+        Literal["gradient", "activation", "magnitude", "sparsegpt", "magnitude over all layers"],
         Options(
             {
                 "gradient": "gradient × weight",
-                "activation": "activation × weight",
+                "activation": "activation × weight (Wanda)",
                 "magnitude": "size of the weight alone",
+                "sparsegpt": "what the others can make up for (SparseGPT)",
+                "magnitude over all layers": "size of the weight among all layers",
             },
             title="Judged by",
             help="How importance is found. Gradient and activation look at your data; magnitude does not.",
             more=True,
         ),
     ] = "gradient"
+    pattern: Annotated[
+        Literal["any", "2:4"],
+        Options(
+            {"any": "wherever they are", "2:4": "two of every four (2:4)"},
+            title="Which weights",
+            help="Single weights only. 2:4 is what some graphics cards have kernels for; then half become zeros.",
+            more=True,
+        ),
+    ] = "any"
     recovery_epochs: Annotated[
         int,
         Slider(
@@ -114,13 +129,25 @@ class Prune(Technique):
         return max(1, round(total * (1.0 - self.sparsity)))
 
     def refusal(self, profile: Profile) -> str | None:
-        """Every family can be pruned; what it will not load with is said on the card."""
+        """Refused where whole pieces are to be judged by what only tells single weights apart."""
+        if self.structure == "weights":
+            return None
+        if self.importance in ("sparsegpt", "magnitude over all layers") or self.pattern == "2:4":
+            return (
+                "SparseGPT, magnitude over all layers and 2:4 are ways to choose single weights. "
+                f"Choose another way to judge {self.structure}, or take out single weights."
+            )
         return None
+
+    @property
+    def zeros(self) -> float:
+        """The share of the layers' weights that become zeros, where single weights are taken."""
+        return 0.5 if self.pattern == "2:4" and self.sparsity else self.sparsity
 
     def after(self, profile: Profile) -> Profile:
         """What is left, part by part."""
         if self.structure == "weights":
-            return profile.model_copy(update={"zeros": self.sparsity})
+            return profile.model_copy(update={"zeros": self.zeros})
         if self.structure == "layers":
             return profile.with_layers(self.kept(profile.layers))
         if self.structure == "attention heads":
@@ -155,22 +182,20 @@ class Prune(Technique):
         if heads == profile.heads:
             return profile
         family = family_of(profile.model_type)
-        uneven = profile.uneven or not family.says_heads(heads, profile.hidden)
+        if not family.says_heads(heads, profile.hidden):
+            profile = profile.as_uneven()
         return profile.model_copy(
             update={
                 "heads": heads,
                 "kv_heads": groups,
                 "head_size": profile.head_size or profile.hidden // profile.heads,
                 "attention": profile.attention.narrowed(groups, profile.head_groups),
-                "loads_plainly": profile.loads_plainly and not uneven,
-                "uneven": uneven,
-                "storage": Storage(runtime="onnxruntime", bits=32) if uneven else profile.storage,
             }
         )
 
     def _line(self, before: Profile, left: Profile) -> str:
         if self.structure == "weights":
-            return f"{self.sparsity:.0%} of the weights become zeros only: same file, same speed here."
+            return f"{self.zeros:.0%} of the layers' weights become zeros only: same file, same speed here."
         if self.structure == "layers":
             return f"{before.layers - left.layers} of {before.layers} layers leave: smaller and faster for real."
         if self.structure == "attention heads":
@@ -186,5 +211,9 @@ def _heads_line(before: Profile, left: Profile) -> str:
     text = f"{gone} of {before.heads} heads leave in every layer"
     if groups < before.heads:
         text += f", as {groups - left.head_groups} of {groups} groups that share keys and values"
-    elsewhere = " Loads through ONNX or OpenVINO, not with plain from_pretrained."
-    return text + "." + ("" if left.loads_plainly else elsewhere)
+    if left.loads_plainly:
+        return text + "."
+    text += ". Loads through ONNX or OpenVINO, not with plain from_pretrained"
+    if family_of(before.model_type).head_size_in_config:
+        text += f": {before.family}'s config takes only a number of heads that divides {before.hidden:,}"
+    return text + "."

@@ -1,8 +1,9 @@
-"""Fewer bits a number: 32, 16 or 8, for the runtime that is fastest for the aim on this machine.
+"""Fewer bits a number: 32, 16, 8 or 4, for the runtime that is fastest for the aim on this machine.
 
 8 bits: per-channel weights; calibrated activations in OpenVINO (NNCF's post-training quantization,
 arXiv:2002.08679), activations scaled anew for each batch in ONNX Runtime, weights only in torch
-(torchao). 16 bits: bf16 or fp16, whichever this machine computes in.
+(torchao). Text generators, and 4 bits in any model: weights only (NNCF). 16 bits: bf16 or fp16,
+whichever this machine computes in.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from engine.models.profile import Profile, RuntimeName, Storage
 from engine.runtimes import RUNTIMES, runtime_named
+from engine.runtimes.decoder_size import misfits
 from engine.technique import Estimate, Options, Slider, Technique
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from engine.models.model import Model
 
 Aim = Literal["balanced", "latency", "throughput"]
+Method = Literal["round-to-nearest", "awq", "gptq", "scale estimation"]
 
 
 class Quantize(Technique):
@@ -29,17 +32,19 @@ class Quantize(Technique):
     summary: ClassVar[str] = (
         "Writes every number of the model with fewer digits. 8 bits make the file about four times smaller "
         "and usually two to five times faster; a few answers near a tie may change. "
+        "4 bits halve it once more, which small models pay for in quality. "
         "Leave it at 32 bits only if every answer must stay exactly the same."
     )
     source: ClassVar[str] = "Jacob et al. 2018, arXiv:1712.05877; NNCF, arXiv:2002.08679"
     last: ClassVar[bool] = True
 
     bits: Annotated[
-        Literal[32, 16, 8],
+        Literal[32, 16, 8, 4],
         Options(
-            {32: "32 bits (as it is)", 16: "16 bits", 8: "8 bits"},
+            {32: "32 bits (as it is)", 16: "16 bits", 8: "8 bits", 4: "4 bits"},
             title="Bits a number",
-            help="8 bits: a quarter of the size. 16 bits: half, with hardly any change in the answers.",
+            help="16 bits: half the size, with hardly any change in the answers. 8 bits: a quarter. "
+            "4 bits: the layers at an eighth, the vocabulary at a quarter; a small model answers worse for it.",
         ),
     ] = 8
     aim: Annotated[
@@ -73,9 +78,45 @@ class Quantize(Technique):
             unit="texts",
             title="Calibration texts",
             more=True,
-            help="How many training texts are read to learn the range of each number (OpenVINO, 8 bits).",
+            help="How many training texts are read to learn the range of each number (OpenVINO, 8 bits), "
+            "or what each weight matters for (4 bits, but for rounding to the nearest).",
         ),
     ] = 128
+    group_size: Annotated[
+        Literal[32, 64, 128],
+        Options(
+            {32: "32 weights", 64: "64 weights", 128: "128 weights"},
+            title="Weights that share a scale",
+            help="4 bits: fewer weights to a scale are closer to the original, and weigh more (32: 0.6 bytes a weight, "
+            "128: 0.52). Where a row cannot be divided so, half as many share one.",
+            more=True,
+        ),
+    ] = 64
+    method: Annotated[
+        Method,
+        Options(
+            {
+                "round-to-nearest": "round each to the nearest",
+                "awq": "spare the weights that matter (AWQ)",
+                "gptq": "mend each error in the next weights (GPTQ)",
+                "scale estimation": "find better scales",
+            },
+            title="How 4 bits are found",
+            help="All but rounding read calibration texts and take minutes rather than seconds (4 bits only).",
+            more=True,
+        ),
+    ] = "round-to-nearest"
+    protected: Annotated[
+        float,
+        Slider(
+            0.0,
+            0.5,
+            step=0.05,
+            title="Keep at 8 bits",
+            help="4 bits only: share of the layers' weights that stay at 8 bits, those that would change answers most.",
+            more=True,
+        ),
+    ] = 0.0
 
     def candidates(self, profile: Profile) -> list[RuntimeName]:
         """The runtimes worth trying for this model: installed, able to hold it, and quick at these bits."""
@@ -108,8 +149,12 @@ class Quantize(Technique):
             line = "Every number stays as it is: same answers, same size; the speed is the runtime's."
         elif self.bits == 16:
             line = "Half the digits: about half the file; answers hardly change."
-        else:
+        elif self.bits == 8:
             line = "A quarter of the digits: about a quarter of the file; a few close answers may change."
+        else:
+            line = "Layers at an eighth, vocabulary at a quarter of the size; answers do change, so measure." + _misfit(
+                left
+            )
         return Estimate(
             size_bytes=runtime.stored_bytes(left),
             size_error=runtime.size_error(left),
@@ -128,9 +173,24 @@ class Quantize(Technique):
     def stored(self, profile: Profile, runtime: RuntimeName) -> Profile:
         """The same model, to be written for `runtime` in this many bits."""
         storage = Storage(runtime=runtime, bits=self.bits)
+        if self.bits == 4:
+            four = {"group_size": self.group_size, "method": self.method, "kept": self.protected}
+            storage = storage.model_copy(update=four)
         plainly = not profile.uneven and runtime == "torch"
         return profile.model_copy(update={"storage": storage, "loads_plainly": plainly})
 
     def _merit(self, profile: Profile, name: RuntimeName) -> float:
-        low, high = runtime_named(name).speed[self.bits]
+        low, high = runtime_named(name).speed_of(self.stored(profile, name))
         return {"balanced": low * high, "latency": high, "throughput": low}[self.aim]
+
+
+def _misfit(profile: Profile) -> str:
+    """A sentence on rows that the wanted group does not divide, or nothing."""
+    odd = misfits(profile, profile.storage.group_size)
+    if not odd:
+        return ""
+    told = "; ".join(
+        f"rows of {width} weights get groups of {group}" if group else f"rows of {width} weights keep 8 bits"
+        for width, group in odd.items()
+    )
+    return f" Here {told}."

@@ -29,6 +29,7 @@ class TrainHead(Technique):
     )
     source: ClassVar[str] = "Devlin et al. 2019, arXiv:1810.04805"
     prepares: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     minutes: Annotated[
         float,

@@ -97,10 +97,10 @@ def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.measure.bench import Bench
 
     class Inside:
-        def __init__(self, folder: Path, check: Callable[[], None], *, full_precision: bool = False) -> None:
+        def __init__(self, folder: Path, task: str, check: Callable[[], None], *, full_precision: bool = False) -> None:
             self.folder, self._check, self._bench = folder, check, Bench(io.StringIO())
-            request = {"do": "load", "folder": str(folder), "threads": 1, "full_precision": full_precision}
-            self.loaded = self._bench.answer(request)
+            request = {"do": "load", "folder": str(folder), "task": task, "threads": 1}
+            self.loaded = self._bench.answer(request | {"full_precision": full_precision})
 
         def __enter__(self) -> "Inside":
             return self
@@ -108,24 +108,21 @@ def bench_inside(monkeypatch: pytest.MonkeyPatch) -> None:
         def __exit__(self, *_: object) -> None:
             torch.set_num_threads(2)
 
-        def time(self, batches: list[list[str]], warm_up: int = 0) -> list[float]:
+        def time(self, items: list[Any]) -> list[float]:
             self._check()
-            return [1.0 + 0.01 * place for place in range(len(batches))]
+            return [1.0 + 0.01 * place for place in range(len(items))]
 
-        def logits(self, texts: list[str], done: Callable[[int], None]) -> Any:
-            import numpy as np
-
+        def answers(self, examples: Any, done: Callable[[int], None], **files: Path | None) -> Any:
             done(0)
-            return np.concatenate([self._answers(texts[at : at + 32]) for at in range(0, len(texts), 32)])
+            return self._bench._reader.answers(examples, done, **files)
 
-        def answer(self, text: str) -> tuple[list[float], float]:
-            return [float(value) for value in self._answers([text])[0]], 1.0
+        def respond(
+            self, text: str, settings: dict[str, Any], piece: Callable[[str], None] = lambda piece: None
+        ) -> dict[str, Any]:
+            return self._bench._reader.respond(text, piece, settings)
 
         def peak_memory(self) -> int:
             return 1
-
-        def _answers(self, texts: list[str]) -> Any:
-            return self._bench._session(self._bench._encoder.batch(list(texts)))
 
     monkeypatch.setattr("engine.measure.referee.BenchProcess", Inside)
     monkeypatch.setattr("engine.measure.referee.Referee.opens", Inside)

@@ -7,12 +7,13 @@ from engine.data.splits import Examples
 from engine.errors import Refused
 from engine.finishing import check_parity
 from engine.models.model import open_model
-from engine.tasks.encoding import Encoder
-from engine.training import logits_of
+from engine.tasks.classification import Classification
 
 
 class _Context:
     """Of a run's context, what the parity check reads."""
+
+    task = Classification()
 
     def __init__(self, data):
         self.data = data
@@ -30,9 +31,9 @@ class _Data:
 def opened(tiny_model, tiny_models):
     """A tiny model, texts, and what it answers to them."""
     model = open_model(tiny_model("bert"))
-    texts = tuple(text for text, _ in tiny_models.texts(20))
-    logits = logits_of(model.network, Encoder(model.folder), texts, lambda: None)
-    return model, _Context(_Data(Examples(texts, (0,) * 20))), logits
+    examples = Examples(tuple(text for text, _ in tiny_models.texts(20)), (0,) * 20)
+    logits = Classification().in_memory(model.network, model.folder, lambda: None).answers(examples, lambda _: None)
+    return model, _Context(_Data(examples)), logits
 
 
 def test_the_same_answers_pass(opened):

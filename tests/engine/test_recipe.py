@@ -34,7 +34,9 @@ def drawn_step(draw: random.Random, technique: type[Technique]) -> Technique:
 
 def drawn_recipe(draw: random.Random) -> Recipe:
     middle = [technique for technique in TECHNIQUES if not technique.last and not technique.prepares]
-    steps = [drawn_step(draw, draw.choice(middle)) for _ in range(draw.randrange(4))]
+    # In the order of the cards, in which any steps fit one after the other.
+    drawn = sorted((draw.choice(middle) for _ in range(draw.randrange(4))), key=TECHNIQUES.index)
+    steps = [drawn_step(draw, technique) for technique in drawn]
     first = [drawn_step(draw, TrainHead)] if draw.random() < 0.3 else []
     last = [drawn_step(draw, Quantize)] if draw.random() < 0.6 else []
     long_form = DataSource(path=draw.choice(NAMES), text=draw.choice([None, *NAMES]), label=draw.choice(NAMES))

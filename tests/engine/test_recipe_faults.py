@@ -31,7 +31,7 @@ WRONG = {
     "steps: &x [*x]": "step 1 must be one technique",
     "steps: [foo]": "step 1 names 'foo', which is no technique",
     "steps: [quantize: 5]": "step 1 (quantize): It must be a mapping",
-    "steps: [quantize: {bits: 7}]": "'bits' is 7, but must be 32, 16 or 8",
+    "steps: [quantize: {bits: 7}]": "'bits' is 7, but must be 32, 16, 8 or 4",
     "steps: [quantize: {bits: true}]": "no switch",
     "steps: [quantize: {}, prune: {}]": "'quantize' must be the last step",
     "steps: [prune: {}, train_head: {}]": "'train_head' must be the first step",

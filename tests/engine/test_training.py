@@ -14,8 +14,10 @@ from engine.data.splits import Examples, Splits
 from engine.errors import Cancelled
 from engine.events import CurvePoint
 from engine.models.model import Model, open_model
+from engine.tasks.base import TrainingBatch
+from engine.tasks.classification import Classification
 from engine.tasks.encoding import Encoder
-from engine.training import Budget, accuracy, labels_loss, train
+from engine.training import Budget, train, validate
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,7 @@ def context(model, tiny_models, tmp_path: Path) -> Context:
     names = tiny_models.LABELS[:3]
     everything = Examples(tuple(text for text, _ in rows), tuple(names.index(label) for _, label in rows))
     data = Splits(names, everything.first(64), *list(everything.batches(64))[1:], everything.first(1), key="")
-    return Context(lambda _: None, lambda: False, data, tmp_path, seed=1, teacher=lambda: model)
+    return Context(lambda _: None, lambda: False, data, Classification(), tmp_path, seed=1, teacher=lambda: model)
 
 
 def points(context: Context) -> list[CurvePoint]:
@@ -48,7 +50,7 @@ def points(context: Context) -> list[CurvePoint]:
 
 
 def learn(model: Model, context: Context, budget: Budget) -> float:
-    return train(model.network, labels_loss, Encoder(model.folder), context, budget)
+    return train(model.network, context.task.loss, Encoder(model.folder), context, budget).value
 
 
 def test_the_time_budget_is_kept(model, context):
@@ -73,27 +75,28 @@ def test_the_best_weights_are_kept(model, context):
     looks = [point.y for point in seen if point.curve == "validation accuracy"]
     assert len(looks) > 4
     assert best == max(looks) > min(looks)
-    assert accuracy(model.network, Encoder(model.folder), context.data.validation, lambda: None) == best
+    assert validate(model.network, model.folder, context)[0] == best
     assert not model.network.training
 
 
 def test_it_learns(model, context):
     torch.nn.init.zeros_(model.network.classifier.weight)
     torch.nn.init.zeros_(model.network.classifier.bias)
-    before = accuracy(model.network, Encoder(model.folder), context.data.validation, lambda: None)
+    before = validate(model.network, model.folder, context)[0]
     assert learn(model, context, Budget(5, 10, 5e-3, batch_size=16)) > before + 0.2
 
 
-def test_a_slow_machine_learns_the_same(model, context, monkeypatch: pytest.MonkeyPatch):
+def test_a_slow_machine_learns_the_same(model, context):
     """Training that ends by its epochs does not depend on how long a step takes."""
-    other, to_batch = model.copy(), training.to_batch
+    other = model.copy()
 
-    def slow(*given) -> training.Batch:
-        time.sleep(0.1)
-        return to_batch(*given)
+    class Slow(Classification):
+        def to_batch(self, *given) -> TrainingBatch:
+            time.sleep(0.1)
+            return super().to_batch(*given)
 
     learn(model, context, Budget(5, 2, 1e-3))
-    monkeypatch.setattr(training, "to_batch", slow)
+    context.task = Slow()
     learn(other, context, Budget(5, 2, 1e-3))
     for name, weight in model.network.state_dict().items():
         assert torch.equal(weight, other.network.state_dict()[name])
@@ -128,5 +131,5 @@ def test_masks_are_put_back_after_every_step(model, context):
     def zero() -> None:
         weight.data[:, 0] = 0.0
 
-    train(model.network, labels_loss, Encoder(model.folder), context, Budget(5, 1, 1e-2), zero)
+    train(model.network, context.task.loss, Encoder(model.folder), context, Budget(5, 1, 1e-2), zero)
     assert torch.equal(model.network.classifier.weight[:, 0], torch.zeros(3))

@@ -23,6 +23,7 @@ from engine.events import Emit
 from engine.finishing import save
 from engine.models.model import Model, open_model
 from engine.run import Comparison, Measurement
+from engine.tasks.classification import Classification
 from engine.technique import Technique
 from engine.techniques.distill import Distill
 from engine.techniques.prune import Prune
@@ -145,7 +146,9 @@ class Workshop:
         """What a run would hand to the technique, but for trials: those find nothing."""
         scratch = self._place / f"scratch-{len(list(self._place.iterdir()))}"
         scratch.mkdir()
-        context = Context(emit, cancelled, self.data, scratch, seed=3, teacher=lambda: self.open(case))
+        context = Context(
+            emit, cancelled, self.data, Classification(), scratch, seed=3, teacher=lambda: self.open(case)
+        )
 
         def trial(_: Path, precision: str) -> tuple[Measurement, Comparison]:
             context.check()

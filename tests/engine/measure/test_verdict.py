@@ -4,6 +4,7 @@ import pytest
 
 from engine.measure.verdict import verdict
 from engine.run import Comparison, Difference, Measurement, Quality, Ratio
+from engine.tasks.classification import Classification
 
 
 def words(
@@ -24,7 +25,7 @@ def words(
         same_answers=996,
         answers=1000,
     )
-    return verdict(measured(0.912), measured(0.912 + value), comparison)
+    return verdict(Classification(), measured(0.912), measured(0.912 + value), comparison)
 
 
 def ratio(value: float, spread: float = 0.1) -> Ratio:

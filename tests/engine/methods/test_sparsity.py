@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from engine.errors import Cancelled
-from engine.methods.calibration import input_grams, input_squares
 from engine.methods.sparsity import NofM, hold, mask_of, sparsify, sparsity_of
 from engine.methods.weights import weight_of
 
@@ -147,7 +146,8 @@ def test_it_can_be_cancelled_and_says_how_far_it_is(method, tiny):
     said: list[tuple[float, float, str]] = []
     sparsify(network, layers, tiny.batches(), method, 0.5, progress=lambda *progress: said.append(progress))
     assert said
-    assert all(0 <= done < total for done, total, _ in said)
+    assert all(0 <= done <= total for done, total, _ in said)
+    assert [done for done, _, _ in said] == sorted(done for done, _, _ in said)
 
     def cancel() -> None:
         raise Cancelled("stop")
@@ -174,14 +174,6 @@ def test_the_same_texts_from_a_generator_serve_every_block(tiny):
     first = sparsify(network, tiny.layers_in(network, "encoder.layer."), tiny.batches(), "wanda", 0.5)
     second = sparsify(other, tiny.layers_in(other, "encoder.layer."), (batch for batch in tiny.batches()), "wanda", 0.5)
     assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_squares_are_the_grams_diagonal(tiny):
-    network = tiny.network_of("llama")
-    layers = tiny.layers_in(network, "model.layers.")
-    grams, squares = input_grams(network, layers, tiny.batches()), input_squares(network, layers, tiny.batches())
-    for name in grams:
-        torch.testing.assert_close(grams[name].diagonal(), squares[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_share_beyond_one_is_a_mistake():

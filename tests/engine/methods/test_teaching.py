@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from engine.methods.teaching import TeacherLoss, depth_pairs, hidden_loss, spaced
+from engine.tasks.base import TrainingBatch
+from engine.tasks.classification import Classification
 from engine.techniques.distill import Distill
-from engine.training import Batch
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def softmax(logits: list[float], heat: float) -> list[float]:
 def test_the_loss_is_the_sum_it_says(progress, hidden_weight):
     wanted, given, heat = [2.0, 0.0, -1.0], [0.5, 1.0, 0.0], 2.0
     technique = Distill(temperature=heat, hidden_weight=hidden_weight, label_share=0.3)
-    batch = Batch({"attention_mask": torch.ones(1, 2)}, torch.tensor([1]), progress)
-    found = TeacherLoss(Fixed(wanted, 2.0), technique, [(0, 0)])(Fixed(given, 1.0), batch)
+    batch = TrainingBatch({"attention_mask": torch.ones(1, 2)}, torch.tensor([1]), progress)
+    found = TeacherLoss(Classification(), Fixed(wanted, 2.0), technique, [(0, 0)])(Fixed(given, 1.0), batch)
     teacher, student = softmax(wanted, heat), softmax(given, heat)
     by_hand = heat**2 * sum(t * math.log(t / s) for t, s in zip(teacher, student, strict=True))
     by_hand += hidden_weight * (1.0 / 4.0)  # each token: (1−2)² · 2 over 2² · 2
@@ -80,7 +81,7 @@ def test_the_loss_is_the_sum_it_says(progress, hidden_weight):
 
 def test_the_teacher_never_learns():
     teacher, student = Fixed([1.0, 0.0], 1.0), Fixed([0.0, 1.0], 1.0)
-    batch = Batch({"attention_mask": torch.ones(1, 2)}, torch.tensor([0]), 1.0)
-    TeacherLoss(teacher, Distill(), [(0, 0)])(student, batch).backward()
+    batch = TrainingBatch({"attention_mask": torch.ones(1, 2)}, torch.tensor([0]), 1.0)
+    TeacherLoss(Classification(), teacher, Distill(), [(0, 0)])(student, batch).backward()
     assert student.logits.grad is not None
     assert teacher.logits.grad is None

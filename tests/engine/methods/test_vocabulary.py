@@ -8,14 +8,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from engine.errors import Cancelled, Refused
-from engine.methods.vocabulary import (
-    choose,
-    count_tokens,
-    fallout,
-    read_definition,
-    shrink,
-    write_tokenizer,
-)
+from engine.methods.tokenizer_definition import read_definition, write_tokenizer
+from engine.methods.vocabulary import choose, count_tokens, fallout, shrink
 
 TEXTS = [
     "the quick brown fox jumps over the lazy dog",
@@ -262,7 +256,7 @@ def test_the_files_are_written_with_new_ids(tmp_path):
     (source / "special_tokens_map.json").write_text('{"eos_token": "<|end|>"}', encoding="utf-8")
     (source / "merges.txt").write_text("old", encoding="utf-8")
     shrunk = shrink(read_definition(source), choose(definition, Counter(), 0.8))
-    write_tokenizer(source, folder, shrunk)
+    write_tokenizer(source, folder, shrunk.definition, shrunk.new_of)
     written = Tokenizer.from_file(str(folder / "tokenizer.json"))
     now = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert now == {

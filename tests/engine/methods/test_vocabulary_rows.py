@@ -21,7 +21,8 @@ from transformers import (
 )
 
 from engine.errors import Refused
-from engine.methods.vocabulary import choose, count_tokens, read_definition, shrink, write_tokenizer
+from engine.methods.tokenizer_definition import read_definition, write_tokenizer
+from engine.methods.vocabulary import choose, count_tokens, shrink
 from engine.methods.vocabulary_rows import keep_rows, renumbered
 
 KEPT = [0, 2, 3, 7, 11, 12, 19]
@@ -109,7 +110,7 @@ def test_a_classifier_folder_answers_the_same_with_a_smaller_vocabulary(tiny_mod
     rows = model.get_input_embeddings().num_embeddings
     keep_rows(model, shrunk.kept)
     model.save_pretrained(folder)
-    write_tokenizer(source, folder, shrunk)
+    write_tokenizer(source, folder, shrunk.definition, shrunk.new_of)
     assert len(shrunk.kept) < rows
     tokenizer, again = AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder)
     assert len(tokenizer) == len(shrunk.kept) == again.config.vocab_size
@@ -137,7 +138,7 @@ def test_a_language_model_folder_generates_the_same(tiny_models, tmp_path):
     before = model(ids).logits[..., list(shrunk.kept)]
     keep_rows(model, shrunk.kept)
     model.save_pretrained(folder)
-    write_tokenizer(Path(source), folder, shrunk)
+    write_tokenizer(Path(source), folder, shrunk.definition, shrunk.new_of)
     again = AutoModelForCausalLM.from_pretrained(folder).eval()
     torch.testing.assert_close(again(new_ids).logits, before)
     assert json.loads((folder / "generation_config.json").read_text())["eos_token_id"] == shrunk.new_of[2]

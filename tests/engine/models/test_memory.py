@@ -22,9 +22,9 @@ def test_a_narrow_file_lies_beside_what_it_is_widened_to(tiny_model):
 
 def test_the_peak_is_the_sum_that_is_shown(tiny_model):
     profile = read_profile(tiny_model("llama"))
-    found = run_memory(profile, copies=3, texts=2, tokens=64, fixed=10**9)
+    found = run_memory(profile, copies=3, texts=2, tokens=64, libraries=10**9)
     assert found.weights == 4 * profile.parameters
-    assert found.peak == 3 * found.weights + found.batch + 10**9
+    assert found.peak == 3 * found.weights + found.beside + 10**9
     assert found.shortfall(found.peak) is None
     reason = found.shortfall(found.peak - 1)
     assert reason is not None
@@ -35,7 +35,7 @@ def test_the_peak_is_the_sum_that_is_shown(tiny_model):
 def test_logits_of_a_language_model_count(tiny_model):
     """Every token has a number for each word known: the most of all where the vocabulary is large."""
     small, large = (read_profile(tiny_model("llama", vocabulary=size)) for size in (400, 4000))
-    grown = run_memory(large, texts=2, tokens=64).batch - run_memory(small, texts=2, tokens=64).batch
+    grown = run_memory(large, texts=2, tokens=64).beside - run_memory(small, texts=2, tokens=64).beside
     assert grown == 4 * 2 * 64 * 3600
 
 
@@ -44,4 +44,4 @@ def test_training_holds_more(tiny_model, kind):
     profile = read_profile(tiny_model(kind))
     idle, busy = (run_memory(profile, training=training, texts=8, tokens=128) for training in (False, True))
     assert busy.copies == idle.copies + 3
-    assert busy.batch > idle.batch
+    assert busy.beside > idle.beside

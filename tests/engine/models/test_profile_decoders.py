@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.errors import Refused
 from engine.models import importance
 from engine.models.families import FAMILIES, family_of
+from engine.models.memory import run_memory
+from engine.models.model import quiet
 from engine.models.parts import Part
 from engine.models.profile import Profile, Storage, read_config, read_profile
 from engine.models.soundness import check_weights
@@ -52,6 +55,52 @@ def test_every_parameter_is_in_one_part(tiny_model, open_decoder, kind):
     assert (profile.kind, profile.writes, profile.has_head, profile.labels) == ("decoder", True, False, ())
     assert profile.tied == network.config.tie_word_embeddings == (kind != "llama-untied")
     assert profile.head.parameters == (0 if profile.tied else 400 * 32)
+
+
+AS_PUBLISHED = {
+    "gpt2": (124_439_808, {}),
+    "llama": (  # SmolLM2-135M
+        134_515_008,
+        {"hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3}
+        | {"intermediate_size": 1536, "vocab_size": 49152, "tie_word_embeddings": True},
+    ),
+    "qwen3": (  # Qwen3-0.6B
+        596_049_920,
+        {"hidden_size": 1024, "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8}
+        | {"intermediate_size": 3072, "vocab_size": 151936, "head_dim": 128, "tie_word_embeddings": True},
+    ),
+}
+"""Parameters, a tied head once, and what config.json says."""
+
+
+@pytest.mark.parametrize("kind", AS_PUBLISHED)
+def test_models_as_people_use_them_from_headers_alone(tmp_path, kind):
+    """Files as long as theirs, with nothing in them: only the header is read."""
+    count, settings = AS_PUBLISHED[kind]
+    config = AutoConfig.for_model(kind, **settings)
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    header, end = {}, 0
+    for name, value in dict(network.named_parameters()).items():
+        header[name] = {"dtype": "BF16", "shape": list(value.shape), "data_offsets": [end, end + 2 * value.numel()]}
+        end += 2 * value.numel()
+    raw = json.dumps(header).encode()
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        file.truncate(8 + len(raw) + end)
+    config.save_pretrained(tmp_path)
+    profile = check(tmp_path)
+    assert profile.parameters == count
+    assert sum(profile.bytes_by_part.values()) == 2 * count
+    assert run_memory(profile, copies=2).shortfall(4 * count) is not None
+
+
+def test_shards_are_one_model(tiny_model, open_decoder, tmp_path):
+    model = open_decoder(tiny_model("qwen2"))
+    with quiet():
+        model.network.save_pretrained(tmp_path, max_shard_size="40KB")
+    assert not (tmp_path / "model.safetensors").exists()
+    assert check(tmp_path).parts == model.profile.parts
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -107,6 +156,20 @@ def test_a_tied_head_that_is_stored_too_counts_once(tiny_model, kind):
     words = next(value for name, value in weights.items() if "wte" in name or "embed_tokens" in name)
     store(folder, {**weights, "lm_head.weight": words.clone()})
     assert check(folder) == wanted
+
+
+def test_a_head_of_its_own_where_the_config_says_tied_is_refused(tiny_model, open_decoder):
+    """transformers would keep both, and the file would be larger than its profile says."""
+    folder = tiny_model("llama")
+    weights = stored(folder)
+    own = weights["model.embed_tokens.weight"].clone()
+    own[-1, -1] += 1
+    store(folder, {**weights, "lm_head.weight": own})
+    with pytest.raises(Refused, match="tie_word_embeddings"):
+        check(folder)
+    rewrite(folder, tie_word_embeddings=False)
+    network = open_decoder(folder).network
+    assert check(folder).parameters == sum(value.numel() for value in network.parameters())
 
 
 def test_a_width_that_is_not_said_is_four_times_hidden(tiny_model):

@@ -111,20 +111,26 @@ def test_a_changed_adapter_gets_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_shipped_model_is_copied_whole_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
     source = tmp_path / "shipped"
     source.mkdir()
-    for name in ("config.json", "model.safetensors", "LICENSE"):
-        (source / name).write_text(f"this is {name}", encoding="utf-8")
+    (source / "config.json").write_text('{"dtype": "float16"}', encoding="utf-8")
+    (source / "LICENSE").write_text("free", encoding="utf-8")
+    save_file({"weight": torch.ones(2, 3, dtype=torch.float16)}, source / "model.safetensors")
+    shipped = (source / "model.safetensors").read_bytes()
     sound = ShippedModel.model_validate(
         dict.fromkeys(("name", "title", "summary", "task", "licence", "source", "family", "data"), "mine")
-        | {"folder": source, "weights_sha256": hashlib.sha256(b"this is model.safetensors").hexdigest()}
+        | {"folder": source, "weights_sha256": hashlib.sha256(shipped).hexdigest()}
     )
     monkeypatch.setattr(starter, "starter_model", lambda _: sound)
     made = materialize("mine", tmp_path / "cache")
     assert made.name == f"mine-{starter.content_key(sound)}"
-    assert {path.name: path.read_bytes() for path in made.iterdir()} == {
-        path.name: path.read_bytes() for path in source.iterdir()
-    }
+    assert {path.name for path in made.iterdir()} == {path.name for path in source.iterdir()}
+    assert (made / "LICENSE").read_bytes() == (source / "LICENSE").read_bytes()
+    assert load_file(made / "model.safetensors")["weight"].dtype is torch.float32
+    assert json.loads((made / "config.json").read_text()) == {"dtype": "float32"}
     assert materialize("mine", tmp_path / "cache") == made
     (source / "model.safetensors").write_text("something else", encoding="utf-8")
     with pytest.raises(StarterError, match=r"is not the weights of “mine” .*install the program again"):

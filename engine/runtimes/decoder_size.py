@@ -1,0 +1,76 @@
+"""Bytes of what OpenVINO keeps with weight-only 8 or 4 bits, and of a text generator's folder, by arithmetic."""
+
+from __future__ import annotations
+
+from engine.models.profile import Profile
+
+MODEL_TYPES = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+"""Values of `model_type` whose graph is written out here."""
+GRAPH_BYTES = {
+    "gpt2": {32: (17_300, 32_700), 16: (19_500, 39_800), 8: (25_000, 44_500), 4: (25_000, 48_600)},
+    "llama": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
+    "mistral": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
+    "qwen2": {32: (22_000, 54_200), 16: (25_000, 65_400), 8: (29_000, 75_000), 4: (29_000, 82_300)},
+    "qwen3": {32: (22_000, 61_900), 16: (24_000, 73_700), 8: (26_000, 82_800), 4: (26_000, 90_100)},
+}
+"""Bits → the XML alone: for the model, and for each layer (read off files of 2 and 6 layers)."""
+LEAST_GROUP = 32
+ROW_BYTES = 3
+"""At 8 bits, each row of a matrix has a scale of 16 bits and a zero point of 8."""
+GROUP_BYTES = 2.5
+"""At 4 bits, each group has a scale of 16 bits and a zero point of 4."""
+
+
+def fitting_group(width: int, wanted: int) -> int:
+    """The largest group that divides a row of this width: `wanted`, or a half of it, …; 0 where the row gets 8 bits."""
+    while wanted >= LEAST_GROUP:
+        if width % wanted == 0:
+            return wanted
+        wanted //= 2
+    return 0
+
+
+def matrix_bytes(numbers: float, width: int, bits: int, group_size: int = 0) -> float:
+    """A matrix of `numbers` in rows of `width`, with its scales and zero points (bits: 8 or 4)."""
+    group = fitting_group(width, group_size) if bits == 4 else 0
+    return numbers / 2 + GROUP_BYTES * numbers / group if group else numbers + ROW_BYTES * numbers / width
+
+
+def misfits(profile: Profile, group_size: int) -> dict[int, int]:
+    """Row widths that `group_size` does not divide → the group they get instead (0: 8 bits)."""
+    found = {width: fitting_group(width, group_size) for _, width in _blocks(profile)}
+    return {width: group for width, group in found.items() if group != group_size}
+
+
+def decoder_bytes(profile: Profile) -> int:
+    """A text generator's whole folder: its weights, and the graph's own bytes a layer."""
+    base, layer = GRAPH_BYTES[profile.model_type][profile.storage.bits]
+    fixed = base + layer * profile.layers + profile.tokenizer_bytes
+    bits = profile.storage.bits
+    return fixed + (narrow_bytes(profile) if bits < 16 else profile.parameters * bits // 8)
+
+
+def narrow_bytes(profile: Profile) -> int:
+    """Weights at 8 or 4 bits: what lies outside the layers has 8, vectors have 32."""
+    storage = profile.storage
+    around = sum(part.matrices + ROW_BYTES * part.rows for part in (profile.embeddings, profile.head))
+    vectors = 4 * sum(part.vectors for part in profile.parts.values())
+    kept = storage.kept if storage.bits == 4 else 1.0
+    blocks = sum(
+        kept * matrix_bytes(numbers, width, 8) + (1 - kept) * matrix_bytes(numbers, width, 4, storage.group_size)
+        for numbers, width in _blocks(profile)
+    )
+    return round(around + vectors + blocks)
+
+
+def _blocks(profile: Profile) -> list[tuple[int, int]]:
+    """(numbers, row width) of the layers' matrices: into attention, out of it, into feed-forward, out of it."""
+    hidden, wide = profile.hidden, profile.feed_forward_width
+    mixed = profile.heads * (profile.head_size or hidden // profile.heads)
+    out_of_attention, out_of_feed_forward = (profile.layers * hidden * width for width in (mixed, wide))
+    return [
+        (profile.attention.matrices - out_of_attention, hidden),
+        (out_of_attention, mixed),
+        (profile.feed_forward.matrices - out_of_feed_forward, hidden),
+        (out_of_feed_forward, wide),
+    ]
