@@ -109,7 +109,9 @@ def load(
     _check(splits.values(), label_names, reading)
     return Splits(
         label_names=label_names,
-        **splits,
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
         key=_key(label_names, splits.values()),
         notes=_notes(reading, samples.values()),
     )
