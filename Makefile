@@ -32,7 +32,7 @@ test: setup
 	$(BIN)/pytest -n 2 --dist loadscope
 
 bench: setup
-	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python tests/benchmarks/bench.py $(if $(MODEL),--model "$(MODEL)" --data "$(DATA)")
 
 lint: setup
 	$(BIN)/ruff check .

@@ -78,7 +78,7 @@ class Conductor(QObject):
         """The same for the selected run."""
         self.export(self._session.selected.id if self._session.selected else "")
 
-    def try_it(self, text: str) -> None:
+    def try_it(self, text: str, settings: dict[str, Any]) -> None:
         """Ask both models of the selected run."""
         run = self._session.selected
         if run is None:
@@ -87,7 +87,12 @@ class Conductor(QObject):
             self._window.try_it.show_refusal(self.tr("A run is going. Ask again when it has ended."))
             return
         self._window.try_it.set_busy(True)
-        self._questions.try_it(run.id, text)
+        self._questions.try_it(run.id, text, settings)
+
+    def stop_trying(self) -> None:
+        """Stop what the models write; a run that was begun meanwhile must not be stopped with it."""
+        if not self._worker.running:
+            self._worker.cancel()
 
     def say(self, text: str, level: str, action: tuple[str, Any] | None = None) -> None:
         """A sentence in the message bar and in the log."""

@@ -63,17 +63,20 @@ class News(QObject):
     def take_profile(self, profile: Profile, reply: dict[str, Any]) -> None:
         """What the engine read of the model."""
         self._session.set_profile(profile)
-        for note in reply.get("notes") or ():
+        notes = [str(note) for note in reply.get("notes") or ()]
+        self._window.recipe.model.set_notes(notes)
+        for note in notes:
             self._window.log.add(note, "warning")
 
     def take_data(self, found: dict[str, Any]) -> None:
         """What the engine read of the data."""
         self._window.recipe.data.set_inspection(found)
+        self._session.set_task(found.get("task"))
 
     def take_preflight(self, figures: dict[str, Any]) -> None:
         """Time, memory, disk, and what stands in the way."""
         self._problems = bool(figures.get("problems"))
-        if refusal_of(self._session.recipe, self._session.profile) is None:
+        if self._refusal() is None:
             self._window.recipe.run_bar.show_preflight(figures)
         self._show_state()
 
@@ -107,7 +110,7 @@ class News(QObject):
         self._window.live.set_estimate(found[-1] if found else None, profile)
         self._window.layers.set_profiles(profile, changed_steps(recipe, profile) if profile else None)
         self._problems = False
-        refusal = refusal_of(recipe, profile)
+        refusal = self._refusal()
         if refusal is None:
             self._ask_preflight()
         else:
@@ -119,9 +122,11 @@ class News(QObject):
         self._window.table.select(run.id if run else None)
         self._window.map.select(run.id if run else None)
         self._window.changed.set_run(run)
+        self._questions.forget_try()
         self._window.try_it.set_run(run)
         if self._worker.running:
             return  # the banner and the plots belong to the run that is going
+        self._window.layers.set_run(run)
         self._window.verdict.set_run(run)
         self._window.live.clear()
         if run is not None and run.baseline is not None:
@@ -159,5 +164,8 @@ class News(QObject):
             if bar.state is not State.CANCELLING:
                 bar.set_state(State.RUNNING)
             return
-        refused = self._problems or refusal_of(self._session.recipe, self._session.profile) is not None
+        refused = self._problems or self._refusal() is not None
         bar.set_state(State.REFUSED if refused else State.READY)
+
+    def _refusal(self) -> str | None:
+        return refusal_of(self._session.recipe, self._session.profile, self._session.task)

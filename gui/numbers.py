@@ -13,6 +13,7 @@ from engine.run import RAW_METRICS, Difference
 
 MEGABYTE = 1_000_000
 NO_BREAK = "\u00a0"
+PERPLEXITY = "perplexity"
 NOISE = 0.05
 """A difference with a p-value from here on is called noise."""
 
@@ -46,30 +47,44 @@ def quality(metric: str, value: float) -> str:
 
 
 def signed(metric: str, value: float) -> str:
-    """A difference of a metric with its sign, without its unit: "−0.3"."""
-    written = f"{value:+.2f}" if metric in RAW_METRICS else f"{value * 100:+.1f}"
+    """A difference of a metric with its sign, without its unit: "−0.3" points of accuracy.
+
+    A perplexity's difference is the share by which it fell; it is written as the percent by which the
+    perplexity itself moved: −0.01 is "+1.0".
+    """
+    written = f"{-100 * value if metric == PERPLEXITY else 100 * value:+.1f}"
     return _minus("0.0" if written in ("+0.0", "-0.0") else written)
 
 
 def points(metric: str, value: float) -> str:
-    """A difference of a metric with sign and unit: "−0.3 points"."""
-    if metric in RAW_METRICS:
-        return signed(metric, value)
-    return signed(metric, value) + NO_BREAK + QCoreApplication.translate("numbers", "points")
+    """A difference of a metric with sign and unit: "−0.3 points", "+1.0 %" of a perplexity."""
+    unit = "%" if metric == PERPLEXITY else QCoreApplication.translate("numbers", "points")
+    return signed(metric, value) + NO_BREAK + unit
 
 
 def spread(metric: str, difference: Difference) -> str:
-    """A difference with its 95 % interval: "−0.3 (−0.9 to +0.3)"."""
+    """A difference with its 95 % interval: "−0.3 (−0.9 to +0.3)", "+1.0 % (+0.4 to +1.6)"."""
     template = QCoreApplication.translate("numbers", "{0} ({1} to {2})")
-    values = (difference.value, difference.low, difference.high)
-    return template.format(*(signed(metric, value) for value in values))
+    value = points(metric, difference.value) if metric == PERPLEXITY else signed(metric, difference.value)
+    return template.format(value, *interval(metric, difference))
 
 
-def meaning(metric: str, difference: Difference) -> str:
+def interval(metric: str, difference: Difference) -> tuple[str, str]:
+    """The ends of a difference's 95 % interval as they are written, the lower one first."""
+    ends = signed(metric, difference.low), signed(metric, difference.high)
+    return (ends[1], ends[0]) if metric == PERPLEXITY else ends
+
+
+def moved_by(metric: str, value: float, difference: float) -> float:
+    """A metric's value after a difference from it."""
+    return value * (1.0 - difference) if metric == PERPLEXITY else value + difference
+
+
+def meaning(difference: Difference) -> str:
     """What a difference means: noise unless it is significant at 5 %, as the engine's verdict says it."""
     if difference.p_value >= NOISE:
         return QCoreApplication.translate("numbers", "within noise")
-    if (difference.value < 0) != (metric in RAW_METRICS):
+    if difference.value < 0:
         return QCoreApplication.translate("numbers", "a real loss")
     return QCoreApplication.translate("numbers", "a real gain")
 

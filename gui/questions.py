@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.events import Reply
+from engine.events import Event, Piece, Reply
 from engine.models.profile import Profile
 from engine.recipe import DataSource, Recipe
 from gui.worker import Worker
@@ -27,6 +27,8 @@ class Questions(QObject):
     data_read = Signal(dict)
     preflight_read = Signal(dict)
     answered = Signal(dict)
+    written = Signal(str, str)
+    """A piece of what a model writes while it is tried: whose ("original" or "optimized"), and what."""
     exported = Signal(dict)
     refused = Signal(str, str)
 
@@ -38,6 +40,7 @@ class Questions(QObject):
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._preflight_now)
         worker.replied.connect(self._take)
+        worker.happened.connect(self._take_piece)
 
     def profile(self, model: str, trust: str | None) -> None:
         """What is in a model?"""
@@ -53,9 +56,13 @@ class Questions(QObject):
         self._latest.pop("preflight", None)  # what is on its way is about another recipe
         self._pause.start()
 
-    def try_it(self, run_id: str, text: str) -> None:
+    def try_it(self, run_id: str, text: str, settings: dict[str, Any]) -> None:
         """What do the original and the optimized model answer to this text?"""
-        self._ask("try", run=run_id, text=text)
+        self._ask("try", run=run_id, text=text, settings=settings)
+
+    def forget_try(self) -> None:
+        """Another run is shown: what is still being answered is about the one before."""
+        self._latest.pop("try", None)
 
     def export(self, run_id: str, runtime: str, folder: str) -> None:
         """Save a run's model for a runtime in a folder."""
@@ -88,6 +95,10 @@ class Questions(QObject):
             self.refused.emit(kind, reply.refused)
         else:
             self._tell(kind, reply.value)
+
+    def _take_piece(self, event: Event) -> None:
+        if isinstance(event, Piece) and event.id == self._latest.get("try"):
+            self.written.emit(event.side, event.text)
 
     def _tell(self, kind: str, value: dict[str, Any]) -> None:
         if kind == "profile":

@@ -1,4 +1,4 @@
-"""The window's only mutable state: the recipe, the model's profile, the runs, which one is selected.
+"""The window's only mutable state: the recipe, its model's profile, its data's task, the runs, which one is selected.
 
 Widgets show it and say what the person did; the window turns that into a call here; every change
 is told by one signal. Nothing else is remembered anywhere.
@@ -15,7 +15,9 @@ from engine.models.profile import Profile
 from engine.presets import PRESETS
 from engine.recipe import Recipe, recipe_from
 from engine.run import Run, Status
+from engine.technique import Technique
 from engine.techniques import TECHNIQUES
+from gui.task_words import CLASSIFICATION, words_for
 
 LOOK_AGAIN_MS = 1500
 """How often the runs' folder is looked at for what a file-system watcher does not tell."""
@@ -34,6 +36,8 @@ class Session(QObject):
     data_changed = Signal(object)
     profile_changed = Signal(object)
     """The profile of the recipe's model, or None until it is known."""
+    task_changed = Signal(object)
+    """What the recipe's data are for, or None until that is known."""
     runs_changed = Signal(list)
     selected_changed = Signal(object)
     """The selected run, or None."""
@@ -42,6 +46,7 @@ class Session(QObject):
         super().__init__(parent)
         self.recipe = recipe
         self.profile: Profile | None = None
+        self.task: str | None = None
         self.runs: list[Run] = []
         self.selected: Run | None = None
         self._seen: object = None
@@ -67,6 +72,7 @@ class Session(QObject):
             self.set_profile(None)
             self.model_changed.emit(recipe.model)
         if recipe.data != before.data:
+            self.set_task(None)
             self.data_changed.emit(recipe.data)
         self.recipe_changed.emit(recipe)
 
@@ -74,6 +80,12 @@ class Session(QObject):
         """What the engine read of the recipe's model."""
         self.profile = profile
         self.profile_changed.emit(profile)
+
+    def set_task(self, task: str | None) -> None:
+        """What the engine read of the recipe's data."""
+        if task != self.task:
+            self.task = task
+            self.task_changed.emit(task)
 
     def select(self, run_id: str | None) -> None:
         """Select a run by its id; None, or an id that is not there, selects none."""
@@ -114,22 +126,30 @@ def changed_steps(recipe: Recipe, profile: Profile) -> Profile:
     return profile
 
 
-def refusal_of(recipe: Recipe, profile: Profile | None) -> str | None:
-    """Why this recipe cannot run on this model (one sentence), or None. Unknown models are not refused."""
+def refusal_of(recipe: Recipe, profile: Profile | None, task: str | None) -> str | None:
+    """Why this recipe cannot run on this model and data (one sentence), or None. What is unknown is not refused."""
     if profile is None:
         return None
-    if not profile.has_head and not any(step.prepares for step in recipe.steps):
+    if task == CLASSIFICATION and not profile.has_head and not any(step.prepares for step in recipe.steps):
         preparing = next(technique for technique in TECHNIQUES if technique.prepares)
         return (
             "This model cannot classify yet: it has no layer that chooses among labels. "
             f"Switch on “{preparing.title}”, or choose another model."
         )
     for step in recipe.steps:
-        sentence = step.refusal(profile)
+        sentence = misplaced(type(step), task) or step.refusal(profile)
         if sentence:
             return sentence
         profile = step.after(profile)
     return None
+
+
+def misplaced(technique: type[Technique], task: str | None) -> str | None:
+    """Why a technique is of no use for such data (one sentence), or None."""
+    if task is None or not technique.tasks or task in technique.tasks:
+        return None
+    wanted = " / ".join(words_for(name).short.lower() for name in technique.tasks)
+    return f"“{technique.title}” is for other data ({wanted}); yours: {words_for(task).short.lower()}."
 
 
 def _signature(folder: Path) -> object:

@@ -29,6 +29,7 @@ class Verdict(Panel):
         self.icon = StatusIcon(self)
         self.headline = Label(scale=LARGEST, bold=True, wrap=True)
         self.detail = Label(role="muted", scale=1.15, wrap=True)
+        self.warning = Label(role="warning", scale=1.1, bold=True, wrap=True)
         self.badge = Label(role="good", scale=1.15, bold=True)
         self.time = Label(role="muted", scale=1.15)
         self.bar = QProgressBar()
@@ -55,6 +56,7 @@ class Verdict(Panel):
         words.addStretch(1)
         words.addWidget(self.headline)
         words.addWidget(self.detail)
+        words.addWidget(self.warning)
         words.addStretch(1)
         words.addWidget(self.bar)
         side = QVBoxLayout()
@@ -99,8 +101,13 @@ class Verdict(Panel):
         self._timer.stop()
         self._step = self._progress = None
         headline, detail = self._words(run)
+        collapse = run.comparison.collapse if run.comparison else ""
+        sign = SIGNS[run.status]
+        if collapse:  # said by itself and in another colour, not among the good news
+            detail = " ".join(detail.replace(collapse, "").split())
+            sign = Sign.WARNING if sign is Sign.GOOD else sign
         badge = self.tr("✓ verified") if run.verified else ""
-        self._show(SIGNS[run.status], headline, detail, badge, duration(run.seconds))
+        self._show(sign, headline, detail, badge, duration(run.seconds), collapse)
 
     @property
     def sign(self) -> Sign:
@@ -153,18 +160,20 @@ class Verdict(Panel):
         self._show(Sign.BUSY, step.title, detail, "", clock(time.monotonic() - self._began))
         self.bar.setValue(round(min(1.0, share) * BAR_STEPS))
 
-    def _show(self, sign: Sign, headline: str, detail: str, badge: str, seconds: str) -> None:
+    def _show(self, sign: Sign, headline: str, detail: str, badge: str, seconds: str, warning: str = "") -> None:
         self.icon.show_sign(sign)
         self.headline.setText(headline)
         self._fit_headline()
         self.headline.set_role(ROLES[sign] if sign in (Sign.WARNING, Sign.BAD) else "text")
         self.detail.setText(detail)
         self.detail.setVisible(bool(detail))
+        self.warning.setText(warning)
+        self.warning.setVisible(bool(warning))
         self.badge.setText(badge)
         self.badge.setVisible(bool(badge))
         self.time.setText(seconds)
         self.bar.setVisible(sign is Sign.BUSY)
-        self.setAccessibleName(f"{headline} {detail}".strip())
+        self.setAccessibleName(" ".join(part for part in (headline, detail, warning) if part))
         self.setToolTip(self._explained() if badge else "")
 
     def _explained(self) -> str:

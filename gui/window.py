@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         self.table.export.connect(do.export)
         self.map.selected.connect(session.select)
         self.try_it.asked.connect(do.try_it)
+        self.try_it.stopped.connect(do.stop_trying)
         # the state
         session.recipe_changed.connect(self.recipe.set_recipe)
         session.recipe_changed.connect(news.show_recipe)
@@ -152,11 +153,14 @@ class MainWindow(QMainWindow):
         session.data_changed.connect(questions.data)
         session.profile_changed.connect(self.recipe.set_profile)
         session.profile_changed.connect(news.show_recipe)
+        for view in (self.recipe, self.live):
+            session.task_changed.connect(view.set_task)
+        session.task_changed.connect(news.show_recipe)
         for view in (self.table, self.map, self.compare):
             session.runs_changed.connect(view.set_runs)
         session.selected_changed.connect(news.show_selected)
         # the engine
-        for view in (self.live, self.verdict, self.log, news):
+        for view in (self.live, self.verdict, self.layers, self.log, news):
             worker.happened.connect(view.on_event)
         worker.started.connect(news.greet)
         worker.died.connect(news.mourn)
@@ -165,5 +169,6 @@ class MainWindow(QMainWindow):
         questions.profile_read.connect(news.take_profile)
         questions.data_read.connect(news.take_data)
         questions.preflight_read.connect(news.take_preflight)
+        questions.written.connect(self.try_it.add_piece)
         questions.answered.connect(self.try_it.show_answer)
         questions.refused.connect(news.refused)

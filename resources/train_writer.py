@@ -9,6 +9,7 @@ the lowest validation loss; the test set is not read here.
 """
 
 import argparse
+import json
 import math
 import random
 import time
@@ -194,6 +195,10 @@ def save_model(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folde
     kept.load_state_dict(model.state_dict())
     kept.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    # transformers 5 names a class that older versions, and other readers, do not know.
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def train(settings: Settings, work: Path, out: Path) -> None:

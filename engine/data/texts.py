@@ -61,8 +61,8 @@ class _Gathered:
 
 def load_texts(files: Files, column: str, where: str, seed: int, budget: Budget, tick: Tick | None) -> Splits:
     """The three splits of running text. Raises `Refused` where there is too little of it."""
-    sizes = {name: getattr(budget, name) for name in SPLITS}
-    samples: dict[SplitName, Sample] = {name: _sample(sizes[name]) for name in SPLITS}
+    sizes: dict[SplitName, int] = {name: getattr(budget, name) for name in SPLITS}
+    samples: dict[SplitName, Sample] = {name: _sample(size) for name, size in sizes.items()}
     gathered = _Gathered(samples, seed_key(seed), tick)
     for path, fixed in files.parts:
         _gather(path, fixed, column, gathered)

@@ -13,9 +13,11 @@ from engine.recipe import DataSource
 from gui.numbers import count
 from gui.pickers.columns import Columns
 from gui.pickers.source import SourcePicker
+from gui.task_words import CLASSIFICATION, SIMILARITY, words_for
 
 STARTER = "starter:"
-FILES = "*.csv *.tsv *.jsonl *.parquet *.txt"
+TABLES = "*.csv *.tsv *.jsonl *.ndjson *.json *.parquet *.csv.gz *.tsv.gz *.jsonl.gz"
+TEXTS = "*.txt *.text *.md *.rst *.txt.gz *.md.gz"
 SHOWN_LETTERS = 90
 
 
@@ -29,7 +31,7 @@ class DataPicker(SourcePicker):
     """Speaks the recipe's `data`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        help = self.tr("Texts with their right answers: to calibrate, to learn from, and to measure quality on.")
+        help = self.tr("Texts with labels, pairs of texts, or running text: to calibrate, to learn and to measure on.")
         super().__init__("data", "", help, parent)
         self.tile.setAccessibleName(self.tr("Data"))
         self._source = DataSource(path="starter:kinds")
@@ -44,7 +46,7 @@ class DataPicker(SourcePicker):
         self.peek.setCheckable(True)
         self.peek.setProperty("class", "link")
         self.peek.setAccessibleName(self.tr("Show examples of the data"))
-        self.peek.setToolTip(self.tr("The first few texts with their labels."))
+        self.peek.setToolTip(self.tr("The first few texts, with what belongs to each."))
         self.peek.toggled.connect(self.examples.setVisible)
         for widget in (self.columns, self.peek, self.examples):
             self.column.addWidget(widget)
@@ -54,24 +56,44 @@ class DataPicker(SourcePicker):
         """Show a choice; what is in it follows by `set_inspection` or `set_refusal`."""
         self._source = data if isinstance(data, DataSource) else DataSource(path=data)
         self.set_name(title_of(self._source.path), self._source.path)
-        self.columns.setVisible(not self._source.path.startswith(STARTER))
-        self.columns.set_value(self._source.text, self._source.label)
+        self.columns.setVisible(not self._is_starter)
+        self.columns.set_value(self._source.model_dump())
+        self.columns.show_task(self._source.task)
         self.peek.setVisible(False)
         self.examples.setText("")
         self.say(self.tr("Reading the data…"))
 
     def set_inspection(self, found: dict[str, Any]) -> None:
-        """What the engine read: columns, labels with their rows, some examples."""
-        rows, labels = found["rows"], found["labels"]
-        sampled = found.get("is_sample")
-        text = self.tr("the first {0} rows · {1} labels") if sampled else self.tr("{0} rows · {1} labels")
-        notes = found.get("notes") or []
-        self.say("\n".join([text.format(count(rows), count(len(labels))), *notes]))
+        """What the engine read: what the data are for, columns, labels with their rows, some examples."""
+        task = found.get("task") or CLASSIFICATION
+        lines = [self._counted(found), words_for(task).data, *(found.get("notes") or [])]
+        self.say("\n".join(line for line in lines if line))
+        self.columns.setVisible(not self._is_starter and bool(found["columns"]))
         self.columns.set_choices(found["columns"])
-        self.columns.set_value(found["text"], found["label"])
-        lines = [f"“{_cut(text)}” → {label}" for text, label in found["examples"]]
+        self.columns.set_value(found | {"task": self._source.task})
+        self.columns.show_task(task)
+        lines = [f"“{_cut(text)}”{self._beside(task, other)}" for text, other in found["examples"]]
         self.examples.setText("\n".join(lines))
         self.peek.setVisible(bool(lines))
+
+    @property
+    def _is_starter(self) -> bool:
+        return self._source.path.startswith(STARTER)
+
+    def _counted(self, found: dict[str, Any]) -> str:
+        """Rows and labels; nothing of a text file, whose passages nobody counts."""
+        if not found["columns"]:
+            return ""
+        rows = self.tr("the first {0} rows") if found.get("is_sample") else self.tr("{0} rows")
+        text = rows.format(count(found["rows"]))
+        labels = len(found.get("labels") or ())
+        return text + self.tr(" · {0} labels").format(count(labels)) if labels else text
+
+    def _beside(self, task: str, other: str) -> str:
+        """What belongs to a text: its label, or the other text. A starter's are numbers of texts: not shown."""
+        if task == SIMILARITY:
+            return "" if self._is_starter else f" ↔ “{_cut(other)}”"
+        return f" → {other}" if other else ""
 
     def set_refusal(self, sentence: str) -> None:
         """Why this data cannot be used."""
@@ -81,8 +103,8 @@ class DataPicker(SourcePicker):
         """Files used before, latest first."""
         self._recent = [path for path in paths if not path.startswith(STARTER)]
 
-    def _choose_columns(self, text: str | None, label: str | None) -> None:
-        self.chosen.emit(DataSource(path=self._source.path, text=text, label=label))
+    def _choose_columns(self, value: dict[str, Any]) -> None:
+        self.chosen.emit(self._source.model_copy(update=value))
 
     def _fill_menu(self) -> None:
         self.menu.clear()
@@ -93,7 +115,7 @@ class DataPicker(SourcePicker):
         self.menu.addAction(self.tr("Open file…"), self._open)
 
     def _open(self) -> None:
-        filters = self.tr("Data ({0});;All files (*)").format(FILES)
+        filters = self.tr("Data ({0} {1});;Tables ({0});;Running text ({1});;All files (*)").format(TABLES, TEXTS)
         path, _ = QFileDialog.getOpenFileName(self, self.tr("Choose a data file"), filter=filters)
         if path:
             self.chosen.emit(path)

@@ -1,4 +1,4 @@
-"""Which model: a starter, one used before, a folder, or a name on the Hub."""
+"""Which model: a starter, one used before, a folder, a GGUF file, or a name on the Hub."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from engine.models.profile import Profile
 from engine.models.starter import catalogue
@@ -23,6 +23,12 @@ def title_of(model: str) -> str:
     if starter is not None:
         return starter.title
     return Path(model).name if Path(model).is_absolute() else model
+
+
+def data_of(model: str) -> str | None:
+    """The starter data that a starter model is made for."""
+    starter = catalogue().models.get(model.removeprefix(STARTER)) if model.startswith(STARTER) else None
+    return STARTER + starter.data if starter is not None else None
 
 
 class ModelPicker(SourcePicker):
@@ -41,7 +47,11 @@ class ModelPicker(SourcePicker):
         self.hub.setAccessibleName(self.tr("Name of a model on the Hub"))
         self.hub.setToolTip(self.tr("A model's name on huggingface.co; Enter downloads it once. Needs a network."))
         self.hub.returnPressed.connect(self._take_hub)
+        self.notes = QLabel(wordWrap=True)
+        self.notes.setVisible(False)
+        self.notes.setProperty("class", "small")
         self.column.insertWidget(1, self.hub)
+        self.column.addWidget(self.notes)
         self._trust = QAction(self.tr("Let this model run its own code"), self, checkable=True)
         self._trust.setToolTip(
             self.tr("Some models bring Python code of their own. Allow it only for a model whose author you trust.")
@@ -56,11 +66,18 @@ class ModelPicker(SourcePicker):
         self._trust.setChecked(trusted)
 
     def set_profile(self, profile: Profile | None) -> None:
-        """What the engine read; None while it is reading."""
+        """What the engine read; None while it is reading. Its notes follow by `set_notes`."""
+        self.set_notes(())
         self.say(self.tr("Reading the model…") if profile is None else self._in_words(profile))
+
+    def set_notes(self, notes: Sequence[str]) -> None:
+        """What the engine found worth saying of the model."""
+        self.notes.setText("\n".join(notes))
+        self.notes.setVisible(bool(notes))
 
     def set_refusal(self, sentence: str) -> None:
         """Why this model cannot be had."""
+        self.set_notes(())
         self.say(sentence, "bad")
 
     def set_recent(self, models: Sequence[str]) -> None:
@@ -68,14 +85,18 @@ class ModelPicker(SourcePicker):
         self._recent = [model for model in models if not model.startswith(STARTER)]
 
     def _in_words(self, profile: Profile) -> str:
-        labels = len(profile.labels)
         parts = [
             self.tr("{0} M parameters").format(f"{profile.parameters / 1e6:.1f}"),
             megabytes(profile.original_bytes),
             self.tr("{0}, {1} layers").format(profile.family, profile.layers),
-            self.tr("{0} labels").format(count(labels)) if labels else self.tr("no labels yet"),
+            self._ability(profile),
         ]
         return " · ".join(parts)
+
+    def _ability(self, profile: Profile) -> str:
+        if profile.labels:
+            return self.tr("{0} labels").format(count(len(profile.labels)))
+        return self.tr("writes text") if profile.writes else self.tr("no labels")
 
     def _fill_menu(self) -> None:
         self.menu.clear()
@@ -84,6 +105,7 @@ class ModelPicker(SourcePicker):
         self.add_choices(self.tr("Recent"), ((model, title_of(model), model) for model in self._recent))
         self.menu.addSeparator()
         self.menu.addAction(self.tr("Open folder…"), self._open)
+        self.menu.addAction(self.tr("Open GGUF file…"), self._open_gguf)
         self.menu.addAction(self.tr("Type a name on the Hub…"), self._type)
         self.menu.addSeparator()
         self.menu.addAction(self._trust)
@@ -92,6 +114,12 @@ class ModelPicker(SourcePicker):
         folder = QFileDialog.getExistingDirectory(self, self.tr("Choose a model folder (with config.json)"))
         if folder:
             self.chosen.emit(folder)
+
+    def _open_gguf(self) -> None:
+        filters = self.tr("GGUF files (*.gguf);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Choose a GGUF file"), filter=filters)
+        if path:
+            self.chosen.emit(path)
 
     def _type(self) -> None:
         self.hub.setVisible(True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.run import Measurement, Run, Status
 from gui.numbers import MEGABYTE, RAW_METRICS
+from gui.task_words import CLASSIFICATION, task_of
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Point:
     size: float
     quality: float
     speed: float | None
-    """Times as fast as the original at one text (or in batches, where only that is known)."""
+    """Times as fast as the original at one text or at writing (or the second speed, where only that is known)."""
     kept: bool
     """Whether the run ended well: only such runs can lie on the front."""
 
@@ -31,6 +32,12 @@ class Map:
     original: tuple[float, float] | None
     others: int
     """Measured runs of other models or data, left out."""
+    task: str = CLASSIFICATION
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether quality is better the lower its value: the map then has it upside down, so that up is better."""
+        return self.metric in RAW_METRICS
 
 
 EMPTY = Map(metric="", points=(), front=(), original=None, others=0)
@@ -48,7 +55,7 @@ def map_of(runs: list[Run], selected: str | None = None) -> Map:
         return EMPTY
     newest = max(measured, key=lambda run: run.started)
     centre = next((run for run in measured if run.id == selected), newest)
-    shown = [run for run in measured if subject_of(run) == subject_of(centre)]
+    shown = [run for run in measured if _about(run) == _about(centre)]
     points = tuple(_point(run) for run in shown)
     return Map(
         metric=_metric(centre),
@@ -56,6 +63,7 @@ def map_of(runs: list[Run], selected: str | None = None) -> Map:
         front=front_of(points, lower_is_better=_metric(centre) in RAW_METRICS),
         original=_place(centre.baseline),
         others=len(measured) - len(shown),
+        task=task_of(centre),
     )
 
 
@@ -67,6 +75,11 @@ def front_of(points: tuple[Point, ...], *, lower_is_better: bool = False) -> tup
         if point.kept and (not front or sign * point.quality > sign * front[-1].quality):
             front.append(point)
     return tuple(front)
+
+
+def _about(run: Run) -> tuple[object, ...]:
+    """What must be the same for two runs to share axes."""
+    return *subject_of(run), _metric(run)
 
 
 def _metric(run: Run) -> str:

@@ -19,9 +19,12 @@ from gui.plots.live_panels import QualityPanel, SizePanel, SpeedPanel
 from gui.plots.panel import Panel
 from gui.plots.sparkline import Sparkline
 from gui.plots.story import Story
+from gui.task_words import same_task
 
 REPAINT_MS = 50
 MOST_CURVES = 4
+SENSITIVITY = "sensitivity"
+"""The curve whose points are layers rather than steps of a training: it is drawn in the tab of layers."""
 
 
 class LivePlots(QWidget):
@@ -76,18 +79,25 @@ class LivePlots(QWidget):
         moved = estimate != old.estimate or profile != old.profile
         if not moved:
             return
-        if not old.is_of(profile):
-            self._tell(Story(estimate=estimate, profile=profile))  # another model: nothing measured holds
+        if not old.is_of(profile):  # another model: nothing measured holds
+            self._tell(Story(estimate=estimate, profile=profile, task=old.task))
             return
         changed = old.result is not None
         self._tell(replace(old, estimate=estimate, profile=profile, changed=changed, paired=False))
+
+    def set_task(self, task: str | None) -> None:
+        """What the recipe's data are for; figures of another task are no figures of this recipe."""
+        old = self._story
+        if not same_task(old.original, task):
+            old = Story(estimate=old.estimate, profile=old.profile)
+        self._tell(replace(old, task=task))
 
     def on_event(self, event: Event) -> None:
         """Take in what a run says."""
         if isinstance(event, StepStarted) and event.step == 0:
             self.clear()
             self._tell(replace(self._story, paired=True))
-        elif isinstance(event, CurvePoint):
+        elif isinstance(event, CurvePoint) and event.curve != SENSITIVITY:
             self._add_curve_point(event)
         elif isinstance(event, Measured):
             self._add_measured(event)
@@ -95,8 +105,10 @@ class LivePlots(QWidget):
             self.set_original(event.run.baseline)
 
     def clear(self) -> None:
-        """Forget the last run's measurements and curves; original and estimate stay."""
-        self._tell(replace(self._story, checks=(), result=None, changed=False, paired=False))
+        """Forget the last run's measurements and curves; estimate and original stay, unless it is another model's."""
+        old = self._story
+        original = old.original if old.is_of(old.profile) else None
+        self._tell(replace(old, original=original, checks=(), result=None, changed=False, paired=False))
         for spark in self._curves.values():
             spark.deleteLater()
         self._curves = {}

@@ -34,7 +34,7 @@ class LivePanel(Panel):
         self.chart.show_chart(chart, [self._slot_name(slot) for slot in chart.slots], self.unit())
         self.speak(story)
         self.setAccessibleName(self.headline.text)
-        self.setToolTip(self._tooltip(chart))
+        self.setToolTip(self._tooltip(chart, story))
 
     @abstractmethod
     def unit(self) -> str:
@@ -53,7 +53,7 @@ class LivePanel(Panel):
         """Fill in the headline."""
 
     @abstractmethod
-    def explained(self) -> str:
+    def explained(self, story: Story) -> str:
         """What this plot shows, for its tooltip."""
 
     def measured(self, big: str, words: str, note: str, role: str = "text") -> None:
@@ -77,14 +77,14 @@ class LivePanel(Panel):
         }
         return slot.label or named.get(slot.kind, "")
 
-    def _tooltip(self, chart: Chart) -> str:
-        lines = [self.explained()]
+    def _tooltip(self, chart: Chart, story: Story) -> str:
+        lines = [self.explained(story)]
         for mark in chart.marks:
             name = self._slot_name(chart.slots[mark.slot])
             if mark.kind is Kind.ESTIMATE:
                 name = self.tr("estimate")
-            batch = self.tr(" (32 at once)") if mark.batch else ""
-            line = f"{name}{batch}: {self.written(mark.value)}"
+            second = f" ({story.words.second})" if mark.batch else ""
+            line = f"{name}{second}: {self.written(mark.value)}"
             if mark.high > mark.low:
                 line += f"  ({self.written(mark.low)} – {self.written(mark.high)})"
             lines.append(line)

@@ -36,7 +36,7 @@ class SizePanel(LivePanel):
         """See `story.size_chart`."""
         return size_chart(story)
 
-    def explained(self) -> str:
+    def explained(self, story: Story) -> str:
         """For the tooltip."""
         return self.tr("Size of the whole saved folder, in megabytes (1 MB = 1,000,000 bytes).")
 
@@ -66,7 +66,7 @@ class SizePanel(LivePanel):
 
 
 class SpeedPanel(LivePanel):
-    """Times as fast as the original: one text at a time, and in batches."""
+    """Times as fast as the original: one text at a time and in batches, or writing and reading."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(self.tr("Speed"), parent)
@@ -79,20 +79,22 @@ class SpeedPanel(LivePanel):
         """See `story.speed_chart`."""
         return speed_chart(story)
 
-    def explained(self) -> str:
+    def explained(self, story: Story) -> str:
         """For the tooltip."""
         return self.tr(
-            "Speed on this machine, as times the original's. "
-            "Circle: one text at a time; square: 32 texts at once. Whiskers: 95 % interval."
-        )
+            "Speed on this machine, as times the original's. Circle: {0}; square: {1}. Whiskers: 95 % interval."
+        ).format(story.words.first, story.words.second)
 
     def speak(self, story: Story) -> None:
-        """One text first, batches beneath."""
+        """The speed a person waits for first, the other beneath."""
         found = speeds(story.current, story.original) if story.current else {}
         if found:
             first = found.get(False) or found[True]
             both = False in found and True in found
-            note = self.tr("● one text   ■ {0} for 32 at once").format(ratio(found[True][0])) if both else ""
+            note = ""
+            if both:
+                second = ratio(found[True][0])
+                note = self.tr("● {0}   ■ {1} {2}").format(story.words.first, second, story.words.at_second)
             self.measured(ratio(first[0]), self._direction(first[0]), note)
         elif story.estimate:
             forecast = story.estimate.speed
@@ -125,12 +127,16 @@ class QualityPanel(LivePanel):
             self._metric = story.original.quality.metric
         return quality_chart(story)
 
-    def explained(self) -> str:
+    def explained(self, story: Story) -> str:
         """For the tooltip."""
         return self.tr(
             "Quality: {0}. Whiskers are the 95 % interval of the difference from the original, "
-            "question by question; where they cross the line, the difference is within noise."
-        ).format(self._metric)
+            "question by question; where they cross the line, the difference is within noise.{1}"
+        ).format(self._metric, self.tr(" Up is better: the axis runs downward.") if self._lower_is_better else "")
+
+    @property
+    def _lower_is_better(self) -> bool:
+        return self._metric in RAW_METRICS
 
     def speak(self, story: Story) -> None:
         """The value and what it means; no estimate is ever made of quality."""
@@ -153,7 +159,7 @@ class QualityPanel(LivePanel):
                 role="muted",
             )
         elif original:
-            texts = self.tr("original, {0} texts").format(count(original.count))
+            texts = self.tr("original, {0} {1}").format(count(original.count), story.words.nouns)
             self.measured(quality(original.metric, original.value), original.metric, texts)
         else:
             self.unknown(self.tr("Only measuring will tell."))
@@ -171,5 +177,5 @@ class QualityPanel(LivePanel):
         if difference is None:
             self.measured(big, self._metric, note)
             return
-        words = f"{points(self._metric, difference.value)}, {meaning(self._metric, difference)}"
+        words = f"{points(self._metric, difference.value)}, {meaning(difference)}"
         self.measured(big, words, f"{note}, {spread(self._metric, difference)}")

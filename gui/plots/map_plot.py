@@ -17,7 +17,7 @@ from gui.plots.story import ticks
 from gui.theme import THEME, colors
 
 LEAST_SPAN = 4.0
-"""Units of quality: below this, noise would fill the plot."""
+"""Percent (of the value, for a bare number): below this, noise would fill the plot."""
 
 
 class MapPlot(QWidget):
@@ -30,6 +30,7 @@ class MapPlot(QWidget):
         self.describe: Callable[[str], str] = lambda run_id: run_id
         self._map, self._selected, self._label = EMPTY, None, ""
         self._canvas = Canvas(self)
+        self._canvas.plot.setContentsMargins(0, round(base_pixels() * 0.6), 0, 0)  # or the highest tick would be cut
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
@@ -60,8 +61,11 @@ class MapPlot(QWidget):
             places.append(self._map.original)
         right = max(x for x, _ in places) * 1.08
         low, high = min(y for _, y in places), max(y for _, y in places)
-        span = max(high - low, LEAST_SPAN)
-        bottom, top = low - span * 0.2, high + span * 0.45  # room for a name above the highest
+        inverted = self._map.lower_is_better
+        span = max(high - low, LEAST_SPAN / 100 * high if inverted else LEAST_SPAN)
+        above, below = span * 0.45, span * 0.2  # room for a name above the best
+        bottom, top = (low - above, high + below) if inverted else (low - below, high + above)
+        self._canvas.plot.getViewBox().invertY(inverted)
         self._canvas.set_range(0.0, right, bottom, top)
         self._canvas.set_ticks("bottom", {value: f"{plain(value)}{NO_BREAK}MB" for value in ticks(0, right, 6)})
         self._canvas.set_ticks("left", {value: f"{plain(value)}{unit}" for value in ticks(bottom, top, 4)})

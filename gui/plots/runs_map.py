@@ -1,10 +1,10 @@
-"""The map of all runs: size to the right, quality upward, colour for speed, the front as a line."""
+"""The map of all runs: size to the right, better quality upward, colour for speed, the front as a line."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.run import Run
 from gui.label import Label
@@ -13,6 +13,7 @@ from gui.plots.front import EMPTY, Map, map_of
 from gui.plots.panel import Panel
 from gui.plots.speed_legend import SpeedLegend
 from gui.runs.words import heading, steps_in_words
+from gui.task_words import words_for
 
 
 class RunsMap(Panel):
@@ -32,6 +33,7 @@ class RunsMap(Panel):
         self.plot.describe = self._described
         self._title = Label(self.tr("All runs"), role="muted", bold=True)
         self._note = Label(role="muted", scale=0.95)
+        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # never widens the window
         self._legend = SpeedLegend(self)
         self._empty = Label(role="muted", scale=1.1, wrap=True)
         self._lay_out()
@@ -53,7 +55,12 @@ class RunsMap(Panel):
         self.setMinimumHeight(170)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Map of all runs: size against quality"))
-        self.setToolTip(self.tr("A point is a run. Left is smaller, up is better. Click one, or use the arrow keys."))
+        self.setToolTip(
+            self.tr(
+                "A point is a run. Left is smaller, up is better. Click one, or use the arrow keys. "
+                "Runs of other models or data cannot be compared with these: they are in the table only."
+            )
+        )
 
     @property
     def shown(self) -> Map:
@@ -92,6 +99,7 @@ class RunsMap(Panel):
         self._legend.setVisible(not empty)
         self._empty.setVisible(empty)
         self._note.setText(self._said())
+        self._legend.set_speed(words_for(self._map.task).at_first)
         if not empty:
             label = heading(self._runs[self._selected]) if self._selected in self._runs else ""
             unit = "" if self._map.metric in RAW_METRICS else f"{NO_BREAK}%"
@@ -101,10 +109,12 @@ class RunsMap(Panel):
         """What the axes are, and what is left out."""
         if not self._map.points:
             return ""
-        said = self.tr("{0} against size").format(self._map.metric)
+        said = self.tr("{0} by size").format(self._map.metric)
+        if self._map.lower_is_better:
+            said += self.tr(", lowest on top")
         if not self._map.others:
             return said
-        others = self.tr("{0} of other models or data are only in the table")
+        others = self.tr("{0} others in the table")
         return f"{said}; {others.format(count(self._map.others))}"
 
     def _described(self, run_id: str) -> str:
@@ -112,5 +122,6 @@ class RunsMap(Panel):
         run = self._runs[run_id]
         lines = [heading(run), steps_in_words(run)]
         if run.comparison and run.comparison.latency:
-            lines.insert(1, self.tr("{0} as fast at one text").format(ratio(run.comparison.latency.value)))
+            faster, at = ratio(run.comparison.latency.value), words_for(self._map.task).at_first
+            lines.insert(1, self.tr("{0} as fast {1}").format(faster, at))
         return "\n".join(lines)

@@ -38,9 +38,14 @@ class SpeedLegend(QWidget):
         )
         self._front = self.tr("best trade-offs")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setToolTip(self.tr("Colour: speed at one text. Line: no other run is both smaller and better."))
-        self.setAccessibleName(self.tr("Legend: colour is speed at one text"))
+        self.set_speed("")
         THEME.changed.connect(self.update)
+
+    def set_speed(self, at: str) -> None:
+        """Which speed is coloured: "at one text", "at writing"."""
+        text = self.tr("Colour: speed {0}. Line: no other run is both smaller and better.")
+        self.setToolTip(text.format(at))
+        self.setAccessibleName(self.tr("Legend: colour is speed {0}").format(at).strip())
 
     def sizeHint(self) -> QSize:
         """One line."""

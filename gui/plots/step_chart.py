@@ -67,6 +67,7 @@ class StepChart(QWidget):
             return
         self._chart, self._told = chart, told
         self._canvas.setVisible(bool(chart.marks))
+        self._canvas.plot.getViewBox().invertY(chart.inverted)
         self._canvas.set_range(0.0, chart.width, chart.bottom, chart.top)
         values = ticks(chart.bottom, chart.top)
         self._canvas.set_ticks("left", {value: f"{plain(value)}{unit}" for value in values})

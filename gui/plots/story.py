@@ -7,7 +7,8 @@ turn it into marks in slots from left to right:
 
 Where the recipe was changed after a run, the result keeps its slot and the new estimate gets
 its own.
-Units: megabytes, times as fast as the original, percent (or the metric's own unit).
+Units: megabytes, times as fast as the original, percent (or the metric's own unit). Up is better for
+quality: where a lower value is (perplexity), the axis runs downward.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from engine.events import Measured
 from engine.models.profile import Profile
 from engine.run import Measurement, Ratio
 from engine.technique import Estimate
-from gui.numbers import MEGABYTE, RAW_METRICS
+from gui.numbers import MEGABYTE, RAW_METRICS, moved_by
+from gui.task_words import TaskWords, same_task, words_for
 
 MOST_CHECKS = 5
 LAST_ROOM = 0.6
 SAME_SIZE = 0.05
 """A profile's size is arithmetic; beyond this share it is another model."""
 LEAST_QUALITY_SPAN = 3.0
-"""Percent: a plot of less would make noise look like a cliff."""
+"""Percent (of the original, for a bare number): a plot of less would make noise look like a cliff."""
 
 
 class Kind(Enum):
@@ -50,7 +52,7 @@ class Mark:
     low: float
     high: float
     batch: bool = False
-    """Whether it is the speed of batches rather than of one text."""
+    """Whether it is the second speed (batches, reading) rather than the first (one text, writing)."""
     beside: bool = False
     """Whether it is an estimate that shares its slot with what came of it."""
 
@@ -73,6 +75,8 @@ class Chart:
     """Where the original's line is."""
     bottom: float
     top: float
+    inverted: bool = False
+    """Whether the axis runs downward, because a lower value is better."""
 
     @property
     def width(self) -> float:
@@ -100,6 +104,13 @@ class Story:
     result: Measured | None = None
     changed: bool = False
     paired: bool = False
+    task: str | None = None
+    """What the recipe's data are for, once that was read."""
+
+    @property
+    def words(self) -> TaskWords:
+        """The words of the task that the figures are of, or will be."""
+        return words_for(self.original.task if self.original else self.task)
 
     @property
     def original_bytes(self) -> int | None:
@@ -109,7 +120,9 @@ class Story:
         return self.profile.original_bytes if self.profile and self.profile.original_bytes else None
 
     def is_of(self, profile: Profile | None) -> bool:
-        """Whether the original is (as far as its size tells) the model of this profile."""
+        """Whether the original is (as far as its task and size tell) the model of this profile."""
+        if not same_task(self.original, self.task):
+            return False
         if profile is None or self.original is None or self.original.size_bytes is None:
             return True
         return abs(profile.original_bytes - self.original.size_bytes) <= SAME_SIZE * self.original.size_bytes
@@ -145,7 +158,7 @@ def size_chart(story: Story) -> Chart:
 
 
 def speed_chart(story: Story) -> Chart:
-    """Times as fast as the original: at one text, and in batches."""
+    """Times as fast as the original: at one text or at writing, and in batches or at reading."""
     estimate: dict[bool, Spread] = {}
     if story.estimate:
         low, high = story.estimate.speed.low, story.estimate.speed.high
@@ -162,7 +175,8 @@ def quality_chart(story: Story) -> Chart:
     original's line for no reason; the paired difference is what can be compared.
     """
     quality = story.original.quality if story.original else None
-    factor = 1.0 if quality and quality.metric in RAW_METRICS else 100.0
+    raw = quality is not None and quality.metric in RAW_METRICS
+    factor = 1.0 if raw else 100.0
     original: Spread | None = None
     if quality:
         original = (quality.value * factor, quality.low * factor, quality.high * factor)
@@ -172,16 +186,16 @@ def quality_chart(story: Story) -> Chart:
         measured = event.measurement.quality
         if difference and quality:
             values = (difference.value, difference.low, difference.high)
-            spread = tuple((quality.value + value) * factor for value in values)
-        elif measured:
-            spread = tuple(v * factor for v in (measured.value, measured.low, measured.high))
-        else:
-            return {}
-        return {False: (spread[0], spread[1], spread[2])}
+            moved = [moved_by(quality.metric, quality.value, value) * factor for value in values]
+            return {False: (moved[0], min(moved), max(moved))}
+        if measured and (quality is None or measured.metric == quality.metric):
+            return {False: (measured.value * factor, measured.low * factor, measured.high * factor)}
+        return {}
 
     slots, marks = _arrange(story, original, {}, read)
-    bottom, top = _zoom(marks, ceiling=math.inf if factor == 1.0 else 100.0)
-    return Chart(slots, marks, original[0] if original else None, bottom, top)
+    least = LEAST_QUALITY_SPAN / 100 * quality.value if raw and quality else LEAST_QUALITY_SPAN
+    bottom, top = _zoom(marks, least, ceiling=math.inf if raw else 100.0)
+    return Chart(slots, marks, original[0] if original else None, bottom, top, inverted=raw)
 
 
 def speeds(event: Measured, original: Measurement | None) -> dict[bool, Spread]:
@@ -256,12 +270,12 @@ def _top(marks: tuple[Mark, ...], least: float) -> float:
     return max([least, *(mark.high * 1.18 for mark in marks)])
 
 
-def _zoom(marks: tuple[Mark, ...], ceiling: float) -> tuple[float, float]:
+def _zoom(marks: tuple[Mark, ...], least: float, ceiling: float) -> tuple[float, float]:
     """A range that holds all spreads with air around them, never narrower than noise deserves."""
     if not marks:
         return 0.0, 100.0
     low, high = min(mark.low for mark in marks), max(mark.high for mark in marks)
-    span = max(high - low, LEAST_QUALITY_SPAN) * 1.4
+    span = max(high - low, least) * 1.4
     middle = (low + high) / 2
     top = min(middle + span / 2, max(ceiling, high))
     return max(0.0, top - span), top

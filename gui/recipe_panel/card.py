@@ -28,6 +28,9 @@ class Card(QFrame):
         self.refusal = QLabel(wordWrap=True)
         self.refusal.setVisible(False)
         self.refusal.setProperty("class", "warning")
+        self.misplaced = QLabel(wordWrap=True)
+        self.misplaced.setVisible(False)
+        self.misplaced.setProperty("class", "small")
         self._body = QWidget()
         self._lay_out()
         self.switch.clicked.connect(self._switched)
@@ -68,6 +71,12 @@ class Card(QFrame):
             self.setProperty("refused", sentence is not None)
             restyle(self)
 
+    def set_misplaced(self, sentence: str | None) -> None:
+        """Why it is of no use for these data, or None. It can then be switched off, but not on."""
+        self.misplaced.setText(sentence or "")
+        self.misplaced.setVisible(sentence is not None)
+        self.switch.setEnabled(sentence is None or self.switch.isChecked())
+
     def _switched(self) -> None:
         value = self.value()
         self._show_state()
@@ -78,6 +87,7 @@ class Card(QFrame):
         self._body.setVisible(on)
         if not on:
             self.set_refusal(None)
+        self.switch.setEnabled(on or not self.misplaced.text())
         if self.property("on") != on:
             self.setProperty("on", on)
             restyle(self)
@@ -107,4 +117,5 @@ class Card(QFrame):
         layout.setContentsMargins(14, 11, 12, 11)
         layout.setSpacing(6)
         layout.addLayout(top)
+        layout.addWidget(self.misplaced)
         layout.addWidget(self._body)

@@ -11,6 +11,8 @@ from engine.models.profile import Profile
 from engine.technique import Technique
 from engine.techniques import TECHNIQUES, estimates
 from gui.recipe_panel.card import Card
+from gui.session import misplaced
+from gui.task_words import CLASSIFICATION
 
 
 def arranged(steps: Sequence[Technique]) -> list[tuple[type[Technique], Technique | None]]:
@@ -36,6 +38,7 @@ class Cards(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._profile: Profile | None = None
+        self._task: str | None = None
         self._waiting = self.tr("Reading the model…")
         self.cards: list[Card] = []
         self._layout = QVBoxLayout(self)
@@ -63,6 +66,11 @@ class Cards(QWidget):
         self._waiting = waiting or self.tr("Reading the model…")
         self._foretell()
 
+    def set_task(self, task: str | None) -> None:
+        """What the data are for; None until it is known."""
+        self._task = task
+        self._foretell()
+
     def _rebuild(self, kinds: list[type[Technique]]) -> None:
         for card in self.cards:
             self._layout.removeWidget(card)
@@ -77,9 +85,8 @@ class Cards(QWidget):
 
     def _foretell(self) -> None:
         for card in self.cards:
-            # A head is offered where there is none; shown also where the recipe already has that step.
-            needless = self._profile is None or self._profile.has_head
-            card.setVisible(not (card.technique.prepares and needless and card.value() is None))
+            card.setVisible(card.value() is not None or not self._is_needless(card.technique))
+            card.set_misplaced(misplaced(card.technique, self._task))
         on = [card for card in self.cards if card.value() is not None]
         if self._profile is None:
             for card in on:
@@ -92,3 +99,9 @@ class Cards(QWidget):
             card.set_refusal(step.refusal(profile))
             card.show_estimate(estimate, self._profile.original_bytes)
             profile = step.after(profile)
+
+    def _is_needless(self, technique: type[Technique]) -> bool:
+        """A head is offered where there is none and the data have labels to choose among."""
+        if not technique.prepares or misplaced(technique, self._task):
+            return False
+        return self._profile is None or self._profile.has_head or self._task not in (None, CLASSIFICATION)

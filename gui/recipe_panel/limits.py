@@ -41,6 +41,10 @@ class LimitsBox(QFrame):
         for name, row in self.rows.items():
             row.set_value(getattr(limits, name))
 
+    def set_loss(self, unit: str) -> None:
+        """What a loss of quality is counted in for these data: points, or percent of a perplexity."""
+        self.rows["max_quality_loss"].number.entry.setSuffix(f" {unit}")
+
 
 class _Row(QWidget):
     """A switch, and under it the number once it is on."""

@@ -11,11 +11,12 @@ from engine.models.profile import Profile
 from engine.presets import Preset
 from engine.recipe import Recipe
 from gui.pickers.data import DataPicker
-from gui.pickers.model import ModelPicker
+from gui.pickers.model import ModelPicker, data_of
 from gui.recipe_panel.cards import Cards
 from gui.recipe_panel.limits import LimitsBox
 from gui.recipe_panel.presets import PresetBar, applied
 from gui.recipe_panel.run_bar import RunBar
+from gui.task_words import words_for
 
 WIDTH = 384
 
@@ -34,7 +35,7 @@ class RecipePanel(QWidget):
         self.model, self.data, self.presets = ModelPicker(), DataPicker(), PresetBar()
         self.cards, self.limits, self.run_bar = Cards(), LimitsBox(), RunBar()
         self._lay_out()
-        self.model.chosen.connect(lambda model: self._edit(model=model, trust_remote_code=None))
+        self.model.chosen.connect(self._take_model)
         self.model.trusted.connect(lambda on: self._edit(trust_remote_code=self._recipe.model if on else None))
         self.data.chosen.connect(lambda data: self._edit(data=data))
         self.presets.chosen.connect(self._take_preset)
@@ -56,6 +57,11 @@ class RecipePanel(QWidget):
         self.model.set_profile(profile)
         self.cards.set_profile(profile)
 
+    def set_task(self, task: str | None) -> None:
+        """What the data are for, as the engine read them; None while it reads."""
+        self.cards.set_task(task)
+        self.limits.set_loss(words_for(task).loss)
+
     def refuse_model(self, sentence: str) -> None:
         """The model cannot be had."""
         self.model.set_refusal(sentence)
@@ -69,6 +75,12 @@ class RecipePanel(QWidget):
 
     def _edit(self, **changes: Any) -> None:
         self.edited.emit(self._recipe.model_copy(update=changes))
+
+    def _take_model(self, model: str) -> None:
+        """A starter model brings the data that it is made for: the two always fit."""
+        data = data_of(model)
+        fitting = {"data": data} if data else {}
+        self._edit(model=model, trust_remote_code=None, **fitting)
 
     def _take_preset(self, preset: Preset) -> None:
         self.edited.emit(applied(preset, self._recipe))

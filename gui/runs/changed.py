@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
 
 from engine.run import Run
 from gui.label import Label, base_pixels
-from gui.numbers import count
+from gui.numbers import count, percent
 from gui.runs.changed_model import AnswerDelegate, ChangedModel, DirectionFilter
 from gui.runs.changes import Change, Direction, read_changes
+from gui.runs.manner import manner_of
+from gui.task_words import LANGUAGE, task_of
 
 BATCH = 250
 """Lines read at a time: some milliseconds, so that the window never waits."""
@@ -38,6 +40,7 @@ class ChangedAnswers(QWidget):
         self._reading: Iterator[Change | None] = iter(())
         self._counts: Counter[Direction] = Counter()
         self._damaged = 0
+        self._manner = manner_of(None)
         self._timer = QTimer(self, interval=0)
         self._timer.timeout.connect(self._read_batch)
         self.headline = Label(scale=1.1, bold=True, wrap=True)
@@ -68,26 +71,16 @@ class ChangedAnswers(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 9), (2, 13), (3, 13)):
+        for column, width in ((1, 9), (2, 15), (3, 15)):
             header.resizeSection(column, round(base_pixels() * width))
         view.setAccessibleName(self.tr("Answers that changed"))
-        view.setToolTip(self.tr("Texts that the two models answer differently, the worst first. Bars: confidence."))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.addWidget(self.headline, 1)
-        worse = self.tr("The original was right, the optimized model is not.")
-        better = self.tr("The original was wrong, the optimized model is right.")
-        choices = (
-            (None, self.tr("All"), self.tr("Every answer that changed.")),
-            (Direction.WORSE, self.tr("Became wrong"), worse),
-            (Direction.BETTER, self.tr("Became right"), better),
-        )
-        for direction, text, help_text in choices:
-            button = QPushButton(text, self)
+        for direction in (None, Direction.WORSE, Direction.BETTER):
+            button = QPushButton(self)
             button.setCheckable(True)
-            button.setToolTip(help_text)
-            button.setAccessibleName(self.tr("Show: {0}").format(text))
             button.clicked.connect(lambda _=False, only=direction: self._filtered.show_only(only))
             self.filters.addButton(button)
             row.addWidget(button)
@@ -101,10 +94,24 @@ class ChangedAnswers(QWidget):
         """Show the changed answers of a run; a late batch of the run before is dropped."""
         self._run = run
         self._counts, self._damaged = Counter(), 0
-        self.model.clear()
-        self._reading = read_changes(Path(run.folder) / "changed.jsonl") if run else iter(())
+        self._manner = manner_of(run)
+        self.model.clear(self._manner)
+        self._name()
+        self._reading = read_changes(Path(run.folder) / "changed.jsonl", self._manner) if run else iter(())
         self._timer.start()
         self._read_batch()
+
+    def _name(self) -> None:
+        """Columns and filters as the task calls them."""
+        manner = self._manner
+        self.view.setToolTip(manner.help)
+        self.view.setColumnHidden(1, not manner.titles[1])
+        names = (self.tr("All"), *manner.filters)
+        helps = (self.tr("All that the table holds."), *manner.filter_helps)
+        for button, name, help_text in zip(self.filters.buttons(), names, helps, strict=True):
+            button.setText(name)
+            button.setToolTip(help_text)
+            button.setAccessibleName(self.tr("Show: {0}").format(name))
 
     def visible_rows(self) -> int:
         """How many rows the filter lets through."""
@@ -132,18 +139,24 @@ class ChangedAnswers(QWidget):
         self.headline.setAlignment(side if found else centre)
 
     def _counted(self, found: int) -> str:
-        answers = self._run.comparison.answers if self._run and self._run.comparison else 0
-        parts = (
-            (Direction.WORSE, self.tr("{0} became wrong")),
-            (Direction.BETTER, self.tr("{0} became right")),
-            (Direction.DIFFERENT, self.tr("{0} differently wrong")),
-        )
+        parts = zip((Direction.WORSE, Direction.BETTER, Direction.DIFFERENT), self._manner.directions, strict=True)
         told = [text.format(count(self._counts[kind])) for kind, text in parts if self._counts[kind]]
-        head = self.tr("{0} answers changed").format(count(found))
-        if answers:
-            head = self.tr("{0} of {1} answers changed").format(count(found), count(answers))
+        head = self._head(found)
         damaged = self.tr(" ({0} lines of the record are damaged)").format(self._damaged)
         return f"{head}: {', '.join(told)}{damaged if self._damaged else ''}"
+
+    def _head(self, found: int) -> str:
+        compared = self._run.comparison if self._run else None
+        answers = compared.answers if compared else 0
+        if task_of(self._run) == LANGUAGE:
+            head = self.tr("{0} windows of text").format(count(found))
+            if compared and answers:
+                share = percent(compared.same_answers / answers)
+                head += self.tr(", the same next token at {0} of places").format(share)
+            return head
+        if answers:
+            return self.tr("{0} of {1} answers changed").format(count(found), count(answers))
+        return self.tr("{0} answers changed").format(count(found))
 
     def _nothing(self) -> str:
         if self._run is None:

@@ -17,15 +17,17 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from gui.label import base_pixels, scaled_font
-from gui.numbers import percent
 from gui.plots.panel import faint
 from gui.runs.changes import Change, Direction
+from gui.runs.manner import Manner, manner_of
 from gui.theme import colors
 
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()
 CHANGE_ROLE = Qt.ItemDataRole.UserRole
+NUMBER_ROLE = Qt.ItemDataRole.UserRole + 1
 NUMBER_ROOM = 3.2
+"""Least room for the number beside an answer, as a multiple of the text's height."""
 ROLES = {Direction.WORSE: "bad", Direction.BETTER: "good", Direction.DIFFERENT: "warning"}
 
 
@@ -35,17 +37,12 @@ class ChangedModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._changes: list[Change] = []
-        self._titles = (
-            self.tr("Text"),
-            self.tr("Right answer"),
-            self.tr("Original"),
-            self.tr("Optimized"),
-        )
+        self._manner = manner_of(None)
 
-    def clear(self) -> None:
-        """Forget all."""
+    def clear(self, manner: Manner) -> None:
+        """Forget all; what comes is told in this manner."""
         self.beginResetModel()
-        self._changes = []
+        self._changes, self._manner = [], manner
         self.endResetModel()
 
     def extend(self, changes: list[Change]) -> None:
@@ -66,14 +63,14 @@ class ChangedModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index = NO_PARENT) -> int:
         """Four."""
-        return 0 if parent.isValid() else len(self._titles)
+        return 0 if parent.isValid() else len(self._manner.titles)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Titles."""
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._titles[section]
+            return self._manner.titles[section]
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return left if role == Qt.ItemDataRole.TextAlignmentRole else None
 
@@ -82,14 +79,13 @@ class ChangedModel(QAbstractTableModel):
         change = self._changes[index.row()]
         if role == CHANGE_ROLE:
             return change
+        shares = {2: change.before_confidence, 3: change.after_confidence}
+        number = self._manner.number(shares[index.column()]) if index.column() in shares else ""
+        if role == NUMBER_ROLE:
+            return number
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
-        return (
-            change.text,
-            change.label,
-            f"{change.before}  {percent(change.before_confidence, 0)}",
-            f"{change.after}  {percent(change.after_confidence, 0)}",
-        )[index.column()]
+        return f"{(change.text, change.label, change.before, change.after)[index.column()]}  {number}".rstrip()
 
 
 class DirectionFilter(QSortFilterProxyModel):
@@ -130,26 +126,29 @@ class AnswerDelegate(QStyledItemDelegate):
             style.drawControl(style.ControlElement.CE_ItemViewItem, option, painter, option.widget)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        cell = QRectF(option.rect).adjusted(4, 4, -8, -4)
-        self._bar(painter, cell, getattr(colors(), role), share)
-        self._words(painter, cell, answer, percent(share, 0), is_after)
+        painter.setFont(scaled_font(1.0))
+        cell, number = QRectF(option.rect).adjusted(4, 4, -8, -4), str(index.data(NUMBER_ROLE))
+        wide = painter.fontMetrics().horizontalAdvance(number) + 0.6 * base_pixels()
+        room = max(wide, NUMBER_ROOM * base_pixels()) if number else 0.0
+        self._bar(painter, cell, getattr(colors(), role), share, room)
+        self._words(painter, cell, (answer, number), room, is_after)
         painter.restore()
 
     @staticmethod
-    def _bar(painter: QPainter, cell: QRectF, color: str, share: float) -> None:
+    def _bar(painter: QPainter, cell: QRectF, color: str, share: float, room: float) -> None:
         """The bar; a full one ends where the number begins."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(faint(color, 0.30))
-        width = (cell.width() - NUMBER_ROOM * base_pixels()) * min(1.0, max(0.0, share))
+        width = (cell.width() - room) * min(1.0, max(0.0, share))
         painter.drawRoundedRect(QRectF(cell.left(), cell.top(), width, cell.height()), 4, 4)
 
     @staticmethod
-    def _words(painter: QPainter, cell: QRectF, answer: str, number: str, strong: bool) -> None:
+    def _words(painter: QPainter, cell: QRectF, words: tuple[str, str], room: float, strong: bool) -> None:
+        answer, number = words
         painter.setPen(QColor(colors().text))
         painter.setFont(scaled_font(1.0, bold=strong))
         inner = cell.adjusted(base_pixels() * 0.5, 0, 0, 0)
-        room = int(inner.width() - NUMBER_ROOM * base_pixels())
-        cut = painter.fontMetrics().elidedText(answer, Qt.TextElideMode.ElideRight, room)
+        cut = painter.fontMetrics().elidedText(answer, Qt.TextElideMode.ElideRight, int(inner.width() - room))
         painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, cut)
         painter.setFont(scaled_font(1.0))
         painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, number)

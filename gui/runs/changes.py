@@ -2,6 +2,8 @@
 
 {"text": "...", "label": "plant", "original": {"answer": "plant", "confidence": 0.9},
  "optimized": {"answer": "food", "confidence": 0.6}, "worse": true}
+
+What confidence and label are depends on the task: see `gui.runs.manner`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from gui.runs.manner import Manner
 
 MOST_CHANGES = 10_000
 LONGEST_TEXT = 2000
@@ -28,7 +32,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True)
 class Change:
-    """One text that the two models answer differently. Confidences between 0 and 1."""
+    """One text that the two models answer differently. Confidences as the task has them, at most 1."""
 
     text: str
     label: str
@@ -39,36 +43,37 @@ class Change:
     direction: Direction
 
 
-def read_changes(path: Path) -> Iterator[Change | None]:
+def read_changes(path: Path, manner: Manner) -> Iterator[Change | None]:
     """The changes one by one, None for a line that is damaged. A file that is not there has none."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in islice(lines, MOST_CHANGES):
                 if line.strip():
-                    yield _change(line)
+                    yield _change(line, manner)
     except OSError:
         return
 
 
-def _change(line: str) -> Change | None:
+def _change(line: str, manner: Manner) -> Change | None:
     try:
         values: dict[str, Any] = json.loads(line)
         before, after = values["original"], values["optimized"]
-        label = str(values["label"])
+        label, answers = str(values["label"]), (str(before["answer"]), str(after["answer"]))
+        shares = float(before["confidence"]), float(after["confidence"])
         return Change(
             text=str(values["text"])[:LONGEST_TEXT],
             label=label,
-            before=str(before["answer"]),
-            before_confidence=float(before["confidence"]),
-            after=str(after["answer"]),
-            after_confidence=float(after["confidence"]),
-            direction=_direction(bool(values["worse"]), str(after["answer"]) == label),
+            before=answers[0],
+            before_confidence=shares[0],
+            after=answers[1],
+            after_confidence=shares[1],
+            direction=_direction(bool(values["worse"]), manner.better(*answers, *shares, label)),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _direction(worse: bool, right_now: bool) -> Direction:
+def _direction(worse: bool, better: bool) -> Direction:
     if worse:
         return Direction.WORSE
-    return Direction.BETTER if right_now else Direction.DIFFERENT
+    return Direction.BETTER if better else Direction.DIFFERENT

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.run import Run
-from gui.label import Label
+from gui.label import Label, base_pixels
 from gui.numbers import moment
 from gui.runs.compare_model import CompareModel
 from gui.runs.figures import warnings_of
@@ -24,6 +24,8 @@ from gui.theme import THEME
 
 MOST_RUNS = 4
 MOST_OFFERED = 20
+TITLE_WIDTH = 15
+"""Of the column of titles, as a multiple of the text's height: the longest ones take two lines."""
 
 
 class Compare(QWidget):
@@ -116,7 +118,9 @@ class Compare(QWidget):
         self.button.setVisible(len(self._runs) > 1)
         self._fill_menu({run.id for run in shown})
         if shown:
-            self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+            header = self.view.horizontalHeader()
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(0, round(base_pixels() * TITLE_WIDTH))
         self._fit.start()
 
     def _fill_menu(self, shown: set[str]) -> None:

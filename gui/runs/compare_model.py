@@ -30,7 +30,7 @@ class CompareModel(QAbstractTableModel):
         """Show these, in this order."""
         self.beginResetModel()
         self.rows = rows_of(runs)
-        names = [f"{heading(run)}\n{moment(run.started)}" for run in runs]
+        names = [f"{heading(run)}, {moment(run.started)}".replace(", ", "\n") for run in runs]
         self._titles = ["", self.tr("Original"), *names] if runs else []
         self.endResetModel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor
 
 from engine.run import Ratio, Run
-from gui.numbers import megabytes, moment, quality, ratio, ratio_range, spread
+from gui.numbers import RAW_METRICS, megabytes, moment, quality, ratio, ratio_range, spread
 from gui.runs.words import (
     data_in_words,
     model_in_words,
@@ -18,13 +19,14 @@ from gui.runs.words import (
     status_in_words,
     steps_in_words,
 )
+from gui.task_words import CLASSIFICATION, task_of, words_for
 from gui.theme import THEME, colors
 
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()
 SORT_ROLE = Qt.ItemDataRole.UserRole
 RUN_ROLE = Qt.ItemDataRole.UserRole + 1
-MODEL, STEPS, ONE_TEXT, BATCH, RESULT = 1, 2, 4, 5, 8
+MODEL, STEPS, FIRST, SECOND, QUALITY, RESULT = 1, 2, 4, 5, 6, 8
 """Columns that are treated apart, in the order of `RunsModel.columns`."""
 
 
@@ -49,16 +51,22 @@ class RunsModel(QAbstractTableModel):
         THEME.changed.connect(self._recolour)
 
     def _make_columns(self) -> tuple[Column, ...]:
-        faster = self.tr("Times as fast as the original, on this machine.")
-        paired = self.tr("Quality against the original in points, with its 95 % interval, question by question.")
+        first = self.tr(
+            "Times as fast as the original on this machine: at one text, or for language models at writing."
+        )
+        second = self.tr("Times as fast as the original on this machine: with 32 texts at once, or at reading.")
+        paired = self.tr(
+            "Quality against the original with its 95 % interval, question by question: in points, "
+            "for perplexity in the percent by which it grew."
+        )
         return (
             Column(self.tr("When"), lambda run: moment(run.started), lambda run: run.started, "", False),
             Column(self.tr("Model"), model_in_words, model_in_words, self.tr("What the run began with."), False),
             Column(self.tr("Steps"), steps_in_words, steps_in_words, self.tr("What was done, in this order."), False),
             Column(self.tr("Size"), _size, _size_key, self.tr("The saved folder, and times smaller.")),
-            Column(self.tr("One text"), _latency_text, lambda run: _ratio_key(_latency(run)), faster),
-            Column(self.tr("32 at once"), _throughput_text, lambda run: _ratio_key(_throughput(run)), faster),
-            Column(self.tr("Quality"), _quality, _quality_key, self.tr("On the test texts.")),
+            Column(self.tr("First speed"), _latency_text, lambda run: _ratio_key(_latency(run)), first),
+            Column(self.tr("Second speed"), _throughput_text, lambda run: _ratio_key(_throughput(run)), second),
+            Column(self.tr("Quality"), self._quality, _quality_key, self.tr("On the test texts.")),
             Column(self.tr("Difference"), _difference, _difference_key, paired),
             Column(self.tr("Result"), status_in_words, status_in_words, self.tr("How the run ended."), False),
         )
@@ -87,7 +95,7 @@ class RunsModel(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return self._title(section)
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.help or None
         return self._alignment(column) if role == Qt.ItemDataRole.TextAlignmentRole else None
@@ -106,13 +114,39 @@ class RunsModel(QAbstractTableModel):
             return QColor(getattr(colors(), role_of(run)))
         return told[role]() if role in told else None
 
+    def _title(self, column: int) -> str:
+        """Speeds are called as the runs' tasks call them, quality as their one metric does."""
+        if column in (FIRST, SECOND):
+            words = [words_for(task) for task in {task_of(run) for run in self._runs} or [CLASSIFICATION]]
+            names = {each.first if column == FIRST else each.second for each in words}
+            if len(names) == 1:
+                return names.pop().capitalize()
+            return self.tr("Speed ●") if column == FIRST else self.tr("Speed ■")  # as in the plot of speeds
+        metrics = self._metrics()
+        if column == QUALITY and len(metrics) == 1:
+            return metrics[0].capitalize() if metrics[0].islower() else metrics[0]
+        return self.columns[column].title
+
+    def _metrics(self) -> list[str]:
+        measured = (run.optimized.quality for run in self._runs if run.optimized)
+        return sorted({found.metric for found in measured if found})
+
+    def _quality(self, run: Run) -> str:
+        """The value, and of what it is where that is not the same for all runs."""
+        found = run.optimized.quality if run.optimized else None
+        if found is None:
+            return "–"
+        value = quality(found.metric, found.value)
+        return f"{found.metric} {value}" if len(self._metrics()) > 1 else value
+
     def _tooltip(self, run: Run, column: int) -> str:
         if column == RESULT and run.reason:
             return run.reason
-        compared = {ONE_TEXT: _latency(run), BATCH: _throughput(run)}.get(column)
+        compared = {FIRST: _latency(run), SECOND: _throughput(run)}.get(column)
         if compared:
-            interval = ratio_range(compared.low, compared.high)
-            return self.tr("{0} as fast, 95 % interval {1}").format(_times(compared), interval)
+            interval, words = ratio_range(compared.low, compared.high), words_for(task_of(run))
+            at = words.at_first if column == FIRST else words.at_second
+            return self.tr("{0} as fast {1}, 95 % interval {2}").format(_times(compared), at, interval)
         data = self.tr("Data: {0}").format(data_in_words(run))
         return f"{steps_in_words(run)}\n{data}" if column == STEPS else self.columns[column].text(run)
 
@@ -164,14 +198,11 @@ def _ratio_key(value: Ratio | None) -> float:
     return value.value if value else -1.0
 
 
-def _quality(run: Run) -> str:
-    found = run.optimized.quality if run.optimized else None
-    return quality(found.metric, found.value) if found else "–"
-
-
 def _quality_key(run: Run) -> float:
     found = run.optimized.quality if run.optimized else None
-    return found.value if found else -1.0
+    if found is None:
+        return -math.inf
+    return -found.value if found.metric in RAW_METRICS else found.value  # the better, the greater
 
 
 def _difference(run: Run) -> str:

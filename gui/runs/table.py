@@ -18,10 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from engine.run import Run, Status
-from gui.label import Label
+from gui.label import Label, base_pixels
 from gui.numbers import moment
 from gui.runs.model import MODEL, RUN_ROLE, SORT_ROLE, STEPS, RunsModel
 from gui.runs.words import heading
+
+LEAST_WIDTH = 6
+"""Of a column, as a multiple of the text's height: the steps, which get what is left, must still say something."""
 
 
 class RunsTable(QWidget):
@@ -88,6 +91,7 @@ class RunsTable(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(STEPS, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(round(base_pixels() * LEAST_WIDTH))
         view.setAccessibleName(self.tr("All runs"))
         view.setToolTip(self.tr("Every run on this machine. Click a heading to sort; right-click for more."))
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication
 from engine.run import Run, Status
 from engine.technique import Options, Slider, Technique
 from engine.techniques import technique_named
-from gui.numbers import NO_BREAK, megabytes, plain, quality
+from gui.numbers import NO_BREAK, RAW_METRICS, megabytes, plain, quality
 
 
 def model_in_words(run: Run) -> str:
@@ -63,8 +63,9 @@ def heading(run: Run) -> str:
     measured = run.optimized
     if measured is None or measured.size_bytes is None or measured.quality is None:
         return status_in_words(run)
-    value = quality(measured.quality.metric, measured.quality.value)
-    return f"{megabytes(measured.size_bytes)}, {value}"
+    metric = measured.quality.metric
+    name = f"{metric} " if metric in RAW_METRICS else ""  # a bare number does not say what it is
+    return f"{megabytes(measured.size_bytes)}, {name}{quality(metric, measured.quality.value)}"
 
 
 def _step_in_words(name: str, parameters: dict[str, Any] | None) -> str:

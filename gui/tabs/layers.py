@@ -1,25 +1,32 @@
-"""Where the bytes are: each part of the model before and after, and what became of its layers."""
+"""Where the bytes are: each part of the model before and after, what becomes of its layers, and how each bears it."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from engine.events import CurvePoint, Event, StepStarted
 from engine.models.profile import Profile
+from engine.run import Run
 from gui.label import Label
 from gui.numbers import count, megabytes
+from gui.plots.live import SENSITIVITY
 from gui.plots.panel import Panel
 from gui.tabs.part_bars import PARTS, PartBars, Slice, Swatch, slices_of
+from gui.tabs.sensitivity import SensitivityChart, recorded
 
 LAST_ROW = len(PARTS) + 1
 
 
 class Layers(QWidget):
-    """Two stacked bars on one scale, a table of the same numbers, and the shape of the model."""
+    """Two stacked bars on one scale, a table of the same numbers, the model's shape, its layers' sensitivity."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.bars = PartBars(self)
+        self.sensitivity = SensitivityChart(self)
         self._grid = QGridLayout()
         self._columns: list[list[Label]] = []
         self._shape = Label(wrap=True, scale=1.1)
@@ -42,6 +49,7 @@ class Layers(QWidget):
         inner.setContentsMargins(16, 12, 16, 12)
         inner.setSpacing(12)
         inner.addWidget(self.bars)
+        inner.addWidget(self.sensitivity)
         inner.addLayout(numbers)
         inner.addStretch(1)
         layout = QVBoxLayout(self)
@@ -57,10 +65,23 @@ class Layers(QWidget):
             return
         rows = [(self.tr("before"), slices_of(before))]
         if after is not None:
-            rows.append((self.tr("after"), slices_of(after)))
+            rows.append((self.tr("after (estimated)"), slices_of(after)))
         self.bars.show_slices(rows)
         self._fill_grid(rows)
         self._shape.setText(self._shape_of(before, after or before))
+
+    def on_event(self, event: Event) -> None:
+        """Take in what a run says of its layers."""
+        if isinstance(event, StepStarted) and event.step == 0:
+            self.sensitivity.clear()
+        elif isinstance(event, CurvePoint) and event.curve == SENSITIVITY:
+            self.sensitivity.add(event)
+
+    def set_run(self, run: Run | None) -> None:
+        """Show what a run of the past said of its layers."""
+        self.sensitivity.clear()
+        for point in recorded(Path(run.folder)) if run else ():
+            self.sensitivity.add(point)
 
     def _make_grid(self) -> None:
         """Labels made once: they are filled anew at every move of a slider."""
@@ -68,7 +89,7 @@ class Layers(QWidget):
             self._grid.addWidget(Swatch(row - 1), row, 0)
             self._grid.addWidget(Label(name), row, 1)
         self._grid.addWidget(Label(self.tr("weights in all"), bold=True), LAST_ROW, 1)
-        for column, title in ((2, self.tr("before")), (3, self.tr("after"))):
+        for column, title in ((2, self.tr("before")), (3, self.tr("after (estimated)"))):
             labels = [Label(title, role="muted", bold=True), *(Label() for _ in PARTS), Label(bold=True)]
             for row, label in enumerate(labels):
                 self._grid.addWidget(label, row, column, Qt.AlignmentFlag.AlignRight)
@@ -81,7 +102,7 @@ class Layers(QWidget):
         for labels, (_, slices) in zip(self._columns, rows, strict=False):
             sizes = [part.size for part in slices]
             for label, size in zip(labels[1:], [*sizes, sum(sizes)], strict=True):
-                label.setText(megabytes(size))
+                label.setText(megabytes(size) if size else "–")  # a head that reads the embeddings has none
 
     def _part_names(self) -> tuple[str, ...]:
         """In the order of `PARTS`."""

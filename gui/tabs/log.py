@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from engine.events import Event, Measured, Note, Progress, RunFinished, StepStarted
 from gui.numbers import count, megabytes, milliseconds, quality
 from gui.runs.words import status_in_words
+from gui.task_words import words_for
 from gui.theme import colors
 
 MOST_LINES = 5000
@@ -166,10 +167,11 @@ def _figures(event: Measured) -> str:
     found = [measured.runtime, measured.precision]
     if measured.size_bytes is not None:
         found.append(megabytes(measured.size_bytes))
+    words = words_for(measured.task)
     if measured.latency:
-        found.append(milliseconds(measured.latency.median_ms))
+        found.append(f"{milliseconds(measured.latency.median_ms)} ({words.one.lower()})")
     if measured.throughput:
-        found.append(f"{count(measured.throughput.per_second)}/s")
+        found.append(f"{count(measured.throughput.per_second)} ({words.many.lower()})")
     if measured.quality:
         found.append(f"{measured.quality.metric} {quality(measured.quality.metric, measured.quality.value)}")
     return ", ".join(found)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from engine.models.profile import Part, Profile
+from engine.models.profile import Profile
 from gui.label import base_pixels, scaled_font
 from gui.numbers import megabytes, ratio
 from gui.theme import THEME, colors
 
 PARTS = ("embeddings", "attention", "feed-forward", "norms", "head")
-SCALE_BYTES = 4
-"""A row of an 8-bit matrix has one 32-bit scale beside it; vectors stay at 32 bits."""
+SOLID, HOLLOW = 1.0, 0.2
+"""How full the colour of a part is, for what is and for what is only estimated."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,8 @@ class Slice:
 
 def slices_of(profile: Profile) -> tuple[Slice, ...]:
     """Bytes of each part as stored."""
-    bits = profile.storage.bits
-    return tuple(Slice(name, part_bytes(profile.parts[name], bits)) for name in PARTS)
-
-
-def part_bytes(part: Part, bits: int) -> int:
-    """Matrices at `bits`; at 8 bits, vectors at 32 and a scale for each row."""
-    if bits == 8:
-        return part.matrices + (part.vectors + part.rows) * SCALE_BYTES
-    return part.parameters * bits // 8
+    sizes = profile.bytes_by_part
+    return tuple(Slice(name, sizes[name]) for name in PARTS)
 
 
 def part_color(index: int) -> QColor:
@@ -62,13 +55,14 @@ class Swatch(QWidget):
 
 
 class PartBars(QWidget):
-    """Stacked bars on one scale, so that what was saved is seen as empty space."""
+    """Stacked bars on one scale, so that what was saved is seen as empty space. All but the first are foretold."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.rows: list[tuple[str, tuple[Slice, ...]]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(self.tr("The bytes of the weights, part by part; both bars have the same scale."))
+        help = self.tr("The bytes of the weights, part by part; both bars have the same scale. Hollow: an estimate.")
+        self.setToolTip(help)
         self.setAccessibleName(self.tr("Bytes of each part, before and after"))
         THEME.changed.connect(self.update)
 
@@ -85,7 +79,7 @@ class PartBars(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Name, bar, total."""
         painter = QPainter(self)
-        left, right = base_pixels() * 5.5, base_pixels() * 11.0
+        left, right = self._room_for_names(), base_pixels() * 11.0
         most = max((sum(part.size for part in slices) for _, slices in self.rows), default=1) or 1
         line = self.height() / max(1, len(self.rows))
         for index, (name, slices) in enumerate(self.rows):
@@ -96,7 +90,7 @@ class PartBars(QWidget):
             painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, name)
             wide = self.width() - left - right
             bar = QRectF(left, row.top() + line * 0.12, wide * total / most, line * 0.76)
-            self._paint_bar(painter, bar, slices, total)
+            self._paint_bar(painter, bar, slices, hollow=index > 0)
             words = megabytes(total)
             if index and total:
                 words += "  " + self.tr("{0} smaller").format(ratio(most / total))
@@ -105,17 +99,27 @@ class PartBars(QWidget):
             painter.setFont(scaled_font(1.1, bold=True))
             painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter, words)
 
-    def _paint_bar(self, painter: QPainter, bar: QRectF, slices: tuple[Slice, ...], total: int) -> None:
-        """Segments; each has its name in it where there is room."""
+    def _room_for_names(self) -> float:
+        metrics = QFontMetricsF(scaled_font(1.1, bold=True))
+        return max((metrics.horizontalAdvance(name) for name, _ in self.rows), default=0.0) + base_pixels()
+
+    def _paint_bar(self, painter: QPainter, bar: QRectF, slices: tuple[Slice, ...], *, hollow: bool) -> None:
+        """Segments; each has its name in it where there is room. An estimate's are only outlined."""
         painter.setFont(scaled_font(0.9))
-        x = bar.left()
+        total, x = sum(part.size for part in slices), bar.left()
         for index, part in enumerate(slices):
             width = bar.width() * part.size / total if total else 0.0
-            segment = QRectF(x, bar.top(), width, bar.height())
-            painter.fillRect(segment, part_color(index))
-            painter.setPen(QPen(QColor(colors().surface), 1.5))
-            painter.drawLine(segment.topRight(), segment.bottomRight())
+            segment, color = QRectF(x, bar.top(), width, bar.height()), part_color(index)
+            fill = QColor(color)
+            fill.setAlphaF(HOLLOW if hollow else SOLID)
+            painter.fillRect(segment, fill)
+            if hollow and width > 3:
+                painter.setPen(QPen(color, 1.5, Qt.PenStyle.DashLine))
+                painter.drawRect(segment.adjusted(1, 1, -1, -1))
+            elif width > 3:
+                painter.setPen(QPen(QColor(colors().surface), 1.5))
+                painter.drawLine(segment.topRight(), segment.bottomRight())
             if painter.fontMetrics().horizontalAdvance(part.part) + 12 < width:
-                painter.setPen(QColor(colors().on_accent))
+                painter.setPen(QColor(colors().text if hollow else colors().on_accent))
                 painter.drawText(segment, Qt.AlignmentFlag.AlignCenter, part.part)
             x += width

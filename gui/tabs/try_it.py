@@ -1,40 +1,64 @@
-"""Type a text and see what both models say to it, how sure they are and how long they took."""
+"""Type a text and see what both models make of it, how sure they are and how long they took."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.run import Run
-from gui.label import Label
-from gui.numbers import milliseconds, ratio
-from gui.plots.panel import Panel
-from gui.runs.words import heading
-from gui.tabs.choice_bars import ChoiceBars
+from gui.label import Label, base_pixels
+from gui.numbers import count, ratio
+from gui.runs.words import data_in_words, heading
+from gui.tabs.answers import Answer, LabelAnswer, RankedAnswer, WrittenAnswer, agreed
+from gui.tabs.ranked_list import ONLY_HERE, moves
+from gui.tabs.writing_settings import WritingSettings
+from gui.task_words import CLASSIFICATION, LANGUAGE, SIMILARITY, task_of, words_for
+
+KINDS: dict[str, type[LabelAnswer | WrittenAnswer | RankedAnswer]] = {
+    CLASSIFICATION: LabelAnswer,
+    LANGUAGE: WrittenAnswer,
+    SIMILARITY: RankedAnswer,
+}
 
 
 class TryIt(QWidget):
-    """`asked` carries the text; the answer comes back through `show_answer`."""
+    """`asked` carries text and settings; pieces and answers come back through `add_piece` and `show_answer`."""
 
-    asked = Signal(str)
+    asked = Signal(str, dict)
+    stopped = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run: Run | None = None
-        self._busy = False
+        self._busy = self._stopping = False
+        self._task, self._example, self._tried = CLASSIFICATION, "", ""
         self.text = QLineEdit(self)
-        self.button = QPushButton(self.tr("Ask both"), self)
+        self.button, self.stop = QPushButton(self.tr("Ask both"), self), QPushButton(self.tr("Stop"), self)
+        self.more = QPushButton(self.tr("Settings"), self)
+        self.settings = WritingSettings(self)
         self.message = Label(role="muted", wrap=True)
-        self.original = _Answer(self.tr("Original"), "original")
-        self.optimized = _Answer(self.tr("Optimized"), "optimized")
+        self._sides = {
+            task: (kind(self.tr("Original"), "original"), kind(self.tr("Optimized"), "optimized"))
+            for task, kind in KINDS.items()
+        }
+        self._pages = QStackedLayout()
         self._set_up()
         self._lay_out()
         self.set_run(None)
 
+    @property
+    def original(self) -> Answer:
+        """The original's side, as the run's task has it."""
+        return self._sides[self._task][0]
+
+    @property
+    def optimized(self) -> Answer:
+        """The optimized model's side."""
+        return self._sides[self._task][1]
+
     def _set_up(self) -> None:
-        self.text.setPlaceholderText(self.tr("a bird of prey that hunts at night"))
         self.text.setMaxLength(5000)
         self.text.setClearButtonEnabled(True)
         self.text.setAccessibleName(self.tr("Text to ask both models"))
@@ -43,55 +67,109 @@ class TryIt(QWidget):
         )
         self.button.setToolTip(self.tr("Asks the original and the optimized model the same text, one after the other."))
         self.button.setAccessibleName(self.tr("Ask both models"))
+        self.stop.setToolTip(self.tr("Stops the writing; what was written so far stays."))
+        self.stop.setAccessibleName(self.tr("Stop the writing"))
+        self.more.setCheckable(True)
+        self.more.setMinimumWidth(self.more.sizeHint().width() + base_pixels())  # bold while it is pressed
+        self.more.setToolTip(self.tr("How long the models write, and how daringly."))
+        self.more.setAccessibleName(self.tr("Settings of the writing"))
         self.text.returnPressed.connect(self._ask)
         self.button.clicked.connect(self._ask)
+        self.stop.clicked.connect(self._stop)
+        self.more.toggled.connect(self.settings.setVisible)
+        self.settings.setVisible(False)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.addWidget(self.text, 1)
-        row.addWidget(self.button)
-        answers = QHBoxLayout()
-        answers.setSpacing(10)
-        answers.addWidget(self.original, 1)
-        answers.addWidget(self.optimized, 1)
+        for button in (self.more, self.stop, self.button):
+            row.addWidget(button)
+        for sides in self._sides.values():
+            page = QWidget()
+            answers = QHBoxLayout(page)
+            answers.setContentsMargins(0, 0, 0, 0)
+            answers.setSpacing(10)
+            for side in sides:
+                answers.addWidget(side, 1)
+            self._pages.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
+        layout.addWidget(self.settings)
         layout.addWidget(self.message)
-        layout.addLayout(answers)
-        layout.addStretch(1)
+        layout.addLayout(self._pages, 1)
 
     def set_run(self, run: Run | None) -> None:
         """The run whose model is asked; None where there is no model to ask."""
         self._run = run if run and run.optimized else None
+        self._busy = self._stopping = False
+        task = task_of(self._run)
+        self._task = task if task in KINDS else CLASSIFICATION
+        words = words_for(self._task)
+        self._example, hint = words.example, words.example
+        if run and self._task == LANGUAGE and data_in_words(run) == "definitions":
+            self._example, hint = "bozzetto:", self.tr("a word followed by a colon, e.g. bozzetto:")
+        if self.text.text() != self._example and self.text.text() in (self._tried, ""):
+            self.text.clear()  # an example of another task
+        self.text.setPlaceholderText(hint)
+        self.button.setText(self.tr("Let both write") if self._task == LANGUAGE else self.tr("Ask both"))
+        self._pages.setCurrentIndex(list(KINDS).index(self._task))
+        for widget in (self.more, self.stop):
+            widget.setVisible(self._task == LANGUAGE)
+        self.settings.setVisible(self._task == LANGUAGE and self.more.isChecked())
         self.original.clear()
         self.optimized.clear(heading(run) if self._run and run else "")
-        said = self.tr("Type a text, or press “Ask both” to try the example.")
-        self._say(said if self._run else self.tr("Select a finished run to ask its model."), "muted")
+        self._say(words.ask if self._run else self.tr("Select a finished run to ask its model."), "muted")
         self._enable()
 
     def set_busy(self, busy: bool) -> None:
         """While the models think, nothing more can be asked."""
         self._busy = busy
         if busy:
-            self._say(self.tr("Asking both models…"), "muted")
+            self._stopping = False
+            writing = self._task == LANGUAGE
+            self._say(
+                self.tr("Both write, one after the other…") if writing else self.tr("Asking both models…"), "muted"
+            )
         self._enable()
+
+    def add_piece(self, side: str, piece: str) -> None:
+        """A piece of what one model writes."""
+        (self.original if side == "original" else self.optimized).add_piece(piece)
 
     def show_answer(self, answer: dict[str, Any]) -> None:
         """Both answers, side by side."""
         self.set_busy(False)
         before, after = answer["original"], answer["optimized"]
-        same = before["answer"] == after["answer"]
-        self.original.show_answer(before, "text")
-        self.optimized.show_answer(after, "good" if same else "warning")
-        verdict = self.tr("Same answer") if same else self.tr("Different answers")
-        times = before["ms"] / after["ms"] if after["ms"] > 0 else 1.0
-        self._say(f"{verdict}{self._speed(times)}", "good" if same else "warning")
+        verdict, same = self._verdict(before, after)
+        self.original.show_answer(before, after, "text")
+        self.optimized.show_answer(after, before, "good" if same else "warning")
+        self._say(verdict + self._speed(_times(before, after)), "good" if same else "warning")
 
     def show_refusal(self, reason: str) -> None:
-        """Why there is no answer."""
+        """Why there is no answer; a writing that was stopped is no fault."""
         self.set_busy(False)
-        self._say(reason, "bad")
+        if self._stopping:
+            self._say(self.tr("Stopped."), "muted")
+        else:
+            self._say(reason, "bad")
+
+    def _verdict(self, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, bool]:
+        """What can be said of two answers, and whether they are the same."""
+        if self._task == LANGUAGE:
+            same = before["text"] == after["text"]
+            words = len(agreed(str(after["text"]), str(before["text"])).split())
+            parted = self.tr("The same for the first {0} words, then they part").format(count(words))
+            return (self.tr("Word for word the same") if same else parted), same
+        if self._task == SIMILARITY:
+            lists = [[str(name) for name, _ in side["choices"]] for side in (before, after)]
+            new = moves(*lists).count(ONLY_HERE)
+            if lists[0] == lists[1]:
+                return self.tr("The same list"), True
+            first = self.tr("The same text first") if lists[0][:1] == lists[1][:1] else self.tr("Another text first")
+            return self.tr("{0}, {1} of {2} found only by one").format(first, count(new), count(len(lists[1]))), False
+        same = before["answer"] == after["answer"]
+        return (self.tr("Same answer") if same else self.tr("Different answers")), same
 
     def _speed(self, times: float) -> str:
         if times >= 1.05:
@@ -102,8 +180,17 @@ class TryIt(QWidget):
         if self._run is None or self._busy:
             return
         if not self.text.text().strip():
-            self.text.setText(self.text.placeholderText())
-        self.asked.emit(self.text.text().strip())
+            self.text.setText(self._example)
+            self._tried = self._example
+        text = self.text.text().strip()
+        for side in (self.original, self.optimized):
+            side.begin(text)
+        self.asked.emit(text, self.settings.next() if self._task == LANGUAGE else {})
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self.stop.setEnabled(False)
+        self.stopped.emit()
 
     def _say(self, text: str, role: str) -> None:
         self.message.setText(text)
@@ -112,39 +199,11 @@ class TryIt(QWidget):
     def _enable(self) -> None:
         self.text.setEnabled(self._run is not None)
         self.button.setEnabled(self._run is not None and not self._busy)
+        self.stop.setEnabled(self._busy and not self._stopping)
 
 
-class _Answer(Panel):
-    """One model's answer: who, what, how long, and its top choices."""
-
-    def __init__(self, title: str, role: str) -> None:
-        super().__init__()
-        self._title = title
-        self.who = Label(title, role="muted", bold=True)
-        self.time = Label(role="muted")
-        self.answer = Label("–", scale=1.7, bold=True)
-        self.bars = ChoiceBars(role)
-        top = QHBoxLayout()
-        top.addWidget(self.who, 1)
-        top.addWidget(self.time)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 10, 14, 10)
-        layout.addLayout(top)
-        layout.addWidget(self.answer)
-        layout.addWidget(self.bars)
-
-    def clear(self, which: str = "") -> None:
-        """No answer yet; `which` says which model this is."""
-        self.who.setText(f"{self._title}  {which}" if which else self._title)
-        self.time.setText("")
-        self.answer.setText("–")
-        self.answer.set_role("muted")
-        self.bars.show_choices([])
-
-    def show_answer(self, answer: dict[str, Any], role: str) -> None:
-        """Answer, time in ms, choices."""
-        self.answer.setText(str(answer["answer"]))
-        self.answer.set_role(role)
-        self.time.setText(milliseconds(float(answer["ms"])))
-        self.bars.show_choices([(str(label), float(share)) for label, share in answer["choices"]])
-        self.setAccessibleName(f"{self._title}: {answer['answer']}")
+def _times(before: dict[str, Any], after: dict[str, Any]) -> float:
+    """How many times as fast the second answer came: by tokens a second where it was written, else by its time."""
+    if "per_second" in before:
+        return after["per_second"] / before["per_second"] if before["per_second"] and after["per_second"] else 1.0
+    return before["ms"] / after["ms"] if after["ms"] > 0 else 1.0

@@ -1,7 +1,8 @@
 """`make bench`: every figure that the README quotes, measured in one go, printed and written there.
 
 All ratios are against torch in 32 bits with the same threads, on the same texts, turn about.
-Options: --only presets|hand|window   --no-write
+Options: --only presets|hand|window|tasks   --no-write
+         --model FOLDER --data FILE: the presets on these, printed only (make bench MODEL=… DATA=…)
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from engine.runner import run
 sys.path.insert(0, str(Path(__file__).parent))
 
 import hand
+import other_tasks
 import responsiveness
 import tables
 import warm_engine
@@ -54,9 +56,14 @@ class HandReferee(Referee):
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["presets", "hand", "window"])
+    parser.add_argument("--only", choices=["presets", "hand", "window", "tasks"])
+    parser.add_argument("--model", help="any model, in place of the starters")
+    parser.add_argument("--data", help="the data for it")
     parser.add_argument("--no-write", action="store_true", help="leave the README as it is")
     options = parser.parse_args()
+    if options.model:
+        print("\n\n".join([_machine(), other_tasks.any_model(options.model, options.data, say)]))
+        return 0
     sections = []
     if options.only in (None, "presets", "hand"):
         rows, last = preset_rows()
@@ -65,6 +72,8 @@ def main() -> int:
         sections.append(tables.routes([(row.name, row.measurement, row.comparison) for row in rows]))
     if options.only in (None, "window"):
         sections.append(tables.figures([*warm_engine.figures(), *responsiveness.figures()]))
+    if options.only in (None, "tasks"):
+        sections += other_tasks.sections(say)
     text = "\n\n".join([_machine(), *sections])
     print(text)
     if not options.no_write and options.only is None:

@@ -16,7 +16,9 @@ from engine.artifact import copy_tokenizer
 from engine.measure.bench import Bench, main
 from engine.measure.client import BenchProcess
 from engine.models.model import open_model, quiet
+from engine.models.profile import labels_of, read_config
 from engine.runtimes.exporting import example_inputs, hushed
+from engine.tasks.classification import Classifier
 from engine.tasks.encoding import Encoder
 
 CALIBRATION_TEXTS = 256
@@ -80,7 +82,6 @@ class TorchAoBench(Bench):
 
         torch.set_num_threads(request["threads"])
         folder = Path(request["folder"])
-        self._encoder = Encoder(folder)
         with quiet():
             network = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(folder)).eval()
         network = _dynamic(network)
@@ -90,7 +91,7 @@ class TorchAoBench(Bench):
             with torch.inference_mode():
                 return network(**{name: torch.from_numpy(array) for name, array in batch.items()}).logits.numpy()
 
-        self._session = session
+        self._reader = Classifier(Encoder(folder), session, labels_of(read_config(folder)))
         return {"runtime": "torch", "libraries_bytes": 0}
 
 

@@ -1,10 +1,13 @@
 """Pickers: what is chosen, what was read, what was refused."""
 
+import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
+from engine.models.starter import catalogue
 from engine.recipe import DataSource
 from gui.pickers.data import DataPicker
-from gui.pickers.model import ModelPicker
+from gui.pickers.model import ModelPicker, data_of
 from gui.recipe_panel.panel import RecipePanel
 from gui.session import first_recipe
 
@@ -38,7 +41,8 @@ def test_recent_models_are_offered_and_starters_not_twice(qtbot, home):
     qtbot.addWidget(picker)
     picker.set_recent(["starter:kinds-minilm", "/models/mine"])
     assert "mine" in entries(picker)
-    assert sum("MiniLM" in text for text in entries(picker)) == 1
+    starters = {model.title for model in catalogue().models.values()}
+    assert sorted(a.text() for a in picker.menu.actions() if a.text() in starters) == sorted(starters)
 
 
 def test_a_hub_name_is_typed(qtbot, home):
@@ -60,7 +64,9 @@ def test_a_profile_is_told_in_words(qtbot, home, stand_in):
     for words in ("22.7 M parameters", "BERT, 6 layers", "2 labels"):
         assert words in picker.details.text()
     picker.set_profile(stand_in.profile(has_head=False))
-    assert "no labels yet" in picker.details.text()
+    assert "no labels" in picker.details.text()
+    picker.set_profile(stand_in.writer())
+    assert "writes text" in picker.details.text()
 
 
 def test_remote_code_is_trusted_for_one_model_by_name(qtbot, home):
@@ -120,3 +126,98 @@ def test_a_long_path_is_shortened_in_its_middle(qtbot, home):
     picker.set_model(path)
     assert "…" in picker.tile.text() and picker.tile.text().endswith("end")
     assert picker.tile.accessibleDescription() == path
+
+
+TEXT_FILE = {"task": "language modelling", "columns": (), "text": "", "rows": 5, "is_sample": True}
+TEXT_FILE |= {"examples": [["Call me Ishmael.", ""]], "notes": [], "labels": {}}
+PAIRS = {"task": "sentence similarity", "columns": ["one", "two", "points"], "text": "one", "label": "", "other": "two"}
+PAIRS |= {"score": "points", "rows": 9, "is_sample": False, "labels": {}, "notes": []}
+PAIRS |= {"examples": [["a cat sat", "a cat was sitting"]]}
+
+
+@pytest.mark.parametrize("name", catalogue().models)
+def test_every_starter_model_is_offered_and_brings_its_data(qtbot, home, name):
+    panel = RecipePanel(first_recipe().model_copy(update={"model": "mine", "data": "mine.csv"}))
+    qtbot.addWidget(panel)
+    with qtbot.waitSignal(panel.edited) as caught:
+        entries(panel.model)[catalogue().models[name].title].trigger()
+    (recipe,) = caught.args
+    assert (recipe.model, recipe.data) == (f"starter:{name}", f"starter:{catalogue().models[name].data}")
+    assert recipe.source.path == data_of(f"starter:{name}")
+
+
+def test_another_model_leaves_the_data_alone(qtbot, home):
+    panel = RecipePanel(first_recipe())
+    qtbot.addWidget(panel)
+    with qtbot.waitSignal(panel.edited) as caught:
+        panel.model.chosen.emit("/models/mine")
+    assert caught.args[0].data == first_recipe().data
+
+
+def test_every_starter_data_is_offered(qtbot, home):
+    picker = DataPicker()
+    qtbot.addWidget(picker)
+    assert {data.title for data in catalogue().data.values()} <= set(entries(picker))
+
+
+def test_a_gguf_file_can_be_chosen(qtbot, home, monkeypatch):
+    picker = ModelPicker()
+    qtbot.addWidget(picker)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, filter: ("/m/small.gguf", filter))
+    with qtbot.waitSignal(picker.chosen) as caught:
+        entries(picker)["Open GGUF file…"].trigger()
+    assert caught.args == ["/m/small.gguf"]
+    picker.set_model("/m/small.gguf")
+    assert picker.tile.text().strip() == "small.gguf"
+
+
+def test_notes_on_a_model_are_shown_until_another_is_chosen(qtbot, home, stand_in):
+    picker = ModelPicker()
+    qtbot.addWidget(picker)
+    picker.show()
+    picker.set_profile(stand_in.writer())
+    picker.set_notes(["The weights already lie on a 4-bit grid."])
+    assert picker.notes.isVisible() and "4-bit grid" in picker.notes.text()
+    picker.set_profile(None)
+    assert not picker.notes.isVisible()
+
+
+def test_running_text_has_no_columns_and_nobody_counts_it(qtbot, home):
+    picker = DataPicker()
+    qtbot.addWidget(picker)
+    picker.show()
+    picker.set_data("/books/moby.md")
+    picker.set_inspection(TEXT_FILE)
+    assert picker.details.text() == "Running text: a language model is judged by what comes next."
+    assert not picker.columns.isVisible()
+    assert picker.examples.text() == "“Call me Ishmael.”"
+
+
+def test_pairs_have_three_columns(qtbot, home):
+    picker = DataPicker()
+    qtbot.addWidget(picker)
+    picker.show()
+    picker.set_data("/data/pairs.tsv")
+    picker.set_inspection(PAIRS)
+    columns = picker.columns
+    assert "9 rows\nPairs of texts" in picker.details.text()
+    assert columns.other.isVisible() and columns.score.isVisible() and not columns.label.isVisible()
+    assert columns.score.currentText() == "points"
+    assert "↔ “a cat was sitting”" in picker.examples.text()
+    with qtbot.waitSignal(picker.chosen) as caught:
+        columns.score.setEditText("")
+        columns.score.activated.emit(0)
+    assert caught.args == [DataSource(path="/data/pairs.tsv", text="one", other="two")]
+
+
+def test_what_the_data_are_for_can_be_said(qtbot, home):
+    picker = DataPicker()
+    qtbot.addWidget(picker)
+    picker.set_data("/data/mine.csv")
+    picker.set_inspection(FOUND)
+    with qtbot.waitSignal(picker.chosen) as caught:
+        picker.columns.task.setCurrentIndex(picker.columns.task.findData("language modelling"))
+        picker.columns.task.activated.emit(picker.columns.task.currentIndex())
+    assert caught.args == [DataSource(path="/data/mine.csv", task="language modelling")]
+    picker.set_data(caught.args[0])
+    assert picker.columns.task.currentData() == "language modelling"

@@ -69,6 +69,41 @@ def test_a_card_switched_off_and_on_keeps_its_settings(qtbot, home):
     assert cards.value() == (Prune(sparsity=0.6),)
 
 
+def test_a_technique_for_other_data_is_shown_with_a_reason_and_cannot_be_switched_on(qtbot, home, monkeypatch):
+    monkeypatch.setattr(Prune, "tasks", ("language modelling",))
+    cards = Cards()
+    qtbot.addWidget(cards)
+    cards.set_task("classification")
+    card = cards.cards[1]
+    assert card.isVisibleTo(cards) and not card.switch.isEnabled()
+    assert card.misplaced.isVisibleTo(card) and "running text" in card.misplaced.text()
+    cards.set_value((Prune(),))  # a recipe may have it all the same: then it can be switched off
+    assert card.switch.isEnabled()
+    card.switch.click()
+    assert cards.value() == () and not card.switch.isEnabled()
+    cards.set_task("language modelling")
+    assert card.switch.isEnabled() and not card.misplaced.isVisibleTo(card)
+
+
+@pytest.mark.parametrize(("task", "offered"), [("classification", True), ("language modelling", False), (None, True)])
+def test_a_head_is_offered_only_where_there_are_labels(qtbot, home, stand_in, task, offered):
+    cards = Cards()
+    qtbot.addWidget(cards)
+    cards.set_profile(stand_in.profile(has_head=False))
+    cards.set_task(task)
+    assert cards.cards[0].isVisibleTo(cards) is offered
+
+
+def test_a_loss_is_counted_as_the_task_counts_it(qtbot, home):
+    box = LimitsBox()
+    qtbot.addWidget(box)
+    box.set_value(Limits(max_quality_loss=2.0))
+    entry = box.rows["max_quality_loss"].number.entry
+    assert entry.text() == "2 points"
+    box.set_loss("%")
+    assert entry.text() == "2 %" and box.value() == Limits(max_quality_loss=2.0)
+
+
 def test_showing_steps_tells_nothing(qtbot, home):
     cards = Cards()
     qtbot.addWidget(cards)

@@ -89,10 +89,32 @@ def test_a_going_run_is_not_deleted(qtbot, home):
 def test_a_model_without_a_head_is_refused_until_it_gets_one(home, profile):
     recipe = first_recipe()
     headless = profile(has_head=False)
-    assert "Teach it your labels" in (refusal_of(recipe, headless) or "")
+    assert "Teach it your labels" in (refusal_of(recipe, headless, "classification") or "")
     taught = recipe.model_copy(update={"steps": (TrainHead(), *recipe.steps)})
-    assert refusal_of(taught, headless) is None
-    assert refusal_of(recipe, None) is None
+    assert refusal_of(taught, headless, "classification") is None
+    assert refusal_of(recipe, None, "classification") is None
+
+
+@pytest.mark.parametrize("task", [None, "language modelling", "sentence similarity"])
+def test_only_labels_need_a_head(home, profile, task):
+    assert refusal_of(first_recipe(), profile(has_head=False), task) is None
+
+
+def test_a_step_for_other_data_is_refused_in_a_sentence(home, profile, monkeypatch):
+    monkeypatch.setattr(Quantize, "tasks", ("language modelling",))
+    sentence = refusal_of(first_recipe(), profile(), "classification") or ""
+    assert "“Smaller numbers” is for other data (running text); yours: texts with labels." in sentence
+    assert refusal_of(first_recipe(), profile(), None) is None
+
+
+def test_other_data_make_the_task_unknown_until_they_are_read(qtbot, home):
+    session = Session(first_recipe())
+    session.set_task("classification")
+    with qtbot.assertNotEmitted(session.task_changed):
+        session.set_task("classification")
+    with qtbot.waitSignal(session.task_changed) as told:
+        session.set_recipe(session.recipe.model_copy(update={"data": "book.txt"}))
+    assert told.args == [None] and session.task is None
 
 
 def test_steps_change_the_profile_one_after_the_other(home, profile):

@@ -141,7 +141,7 @@ def test_a_killed_engine_leaves_a_usable_window(qtbot, window):
 def test_try_it_asks_the_selected_run(qtbot, window):
     use_model(qtbot, window, "quick")
     run_to_the_end(qtbot, window)
-    window.try_it.asked.emit("a small bird")
+    window.try_it.asked.emit("a small bird", {})
     qtbot.waitUntil(lambda: window.worker.busy is False, timeout=WAIT_MS)
     assert "Same answer" in window.try_it.message.text()
 
@@ -235,3 +235,56 @@ def test_nothing_needs_a_horizontal_scroll_bar(qtbot, window, size):
     assert window.size().toTuple() == size  # no part forces it to be larger
     scroll = window.recipe.area
     assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+
+
+def use_task(qtbot, window, model, data, task):
+    window.session.set_recipe(window.session.recipe.model_copy(update={"model": model, "data": data}))
+    qtbot.waitUntil(lambda: window.session.task == task and window.session.profile is not None, timeout=WAIT_MS)
+
+
+def test_a_language_model_from_its_file_to_what_it_writes(qtbot, window):
+    use_task(qtbot, window, "writer", "/books/moby.txt", "language modelling")
+    assert "4-bit grid" in window.recipe.model.notes.text()
+    assert "judged by what comes next" in window.recipe.data.details.text()
+    assert window.recipe.run_bar.state is State.READY and not card_of(window, TrainHead).isVisible()
+    assert window.recipe.limits.rows["max_quality_loss"].number.entry.text() == "1 %"
+    run_to_the_end(qtbot, window)
+    window.live.flush()
+    assert "+1.2 %, a real loss" in window.live.quality_panel.headline.text.replace("\u00a0", " ")
+    assert "at writing" in window.verdict.headline.text()
+    window.try_it.text.setText("A bozzetto is")
+    window.try_it.button.click()
+    qtbot.waitUntil(lambda: "they part" in window.try_it.message.text(), timeout=WAIT_MS)
+    assert "The same for the first 6 words" in window.try_it.message.text()
+    assert window.try_it.original.text.toPlainText().startswith("A bozzetto is a small sketch")
+
+
+def test_what_a_model_writes_can_be_stopped(qtbot, window):
+    use_task(qtbot, window, "writer", "/books/moby.txt", "language modelling")
+    run_to_the_end(qtbot, window)
+    window.try_it.text.setText("on and on")
+    window.try_it.button.click()
+    qtbot.waitUntil(lambda: window.try_it.original.written.startswith(" on on"), timeout=WAIT_MS)
+    window.try_it.stop.click()
+    qtbot.waitUntil(lambda: window.try_it.message.text() == "Stopped.", timeout=WAIT_MS)
+    assert window.worker.ready
+
+
+def test_an_embedder_needs_no_head(qtbot, window):
+    use_task(qtbot, window, "starter:minilm", "starter:reverse", "sentence similarity")
+    assert window.recipe.run_bar.state is State.READY
+    run_to_the_end(qtbot, window)
+    window.try_it.button.click()
+    qtbot.waitUntil(lambda: "found only by one" in window.try_it.message.text(), timeout=WAIT_MS)
+
+
+def test_no_run_widens_the_window(qtbot, window):
+    window.resize(1280, 800)
+    run_to_the_end(qtbot, window)
+    use_task(qtbot, window, "writer", "/books/moby.txt", "language modelling")
+    run_to_the_end(qtbot, window)
+    assert window.map.shown.others == 1
+    for index in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(index)
+        qtbot.wait(20)
+        assert window.size().toTuple() == (1280, 800)

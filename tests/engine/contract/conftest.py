@@ -26,9 +26,12 @@ from engine.run import Comparison, Measurement
 from engine.tasks.classification import Classification
 from engine.technique import Technique
 from engine.techniques.distill import Distill
+from engine.techniques.fine_tune import FineTune
+from engine.techniques.low_rank import LowRank
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
+from engine.techniques.vocabulary import Vocabulary
 
 FAMILIES = ("bert", "distilbert", "roberta")
 LABELS = ("animal", "food", "place")
@@ -42,9 +45,16 @@ TABLE: dict[type[Technique], tuple[Technique, ...]] = {
         *(Prune(structure=structure, sparsity=0.3, importance="magnitude") for structure in STRUCTURES),
         Prune(structure="weights", sparsity=0.5, recovery_minutes=5, recovery_epochs=1),
     ),
+    LowRank: (LowRank(energy=0.95, calibration_texts=16),),
+    Vocabulary: (Vocabulary(keep=0.8),),
+    FineTune: (
+        FineTune(epochs=1, learning_rate=1e-3),
+        FineTune(epochs=1, learning_rate=1e-3, adapt="LoRA", rank=4),
+    ),
     Distill: (Distill(layers=0.5, epochs=1, learning_rate=1e-3),),
-    Quantize: tuple(
-        Quantize(bits=bits, runtime=runtime, calibration_texts=16) for runtime in RUNTIMES for bits in (32, 16, 8)
+    Quantize: (
+        *(Quantize(bits=bits, runtime=runtime, calibration_texts=16) for runtime in RUNTIMES for bits in (32, 16, 8)),
+        Quantize(bits=4, runtime="openvino", calibration_texts=16),
     ),
 }
 REAL_SIZES = {

@@ -7,6 +7,8 @@ from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 
 WORKS = "works"
+FOUR_BITS = {Quantize: tuple(Quantize(bits=bits, runtime="openvino") for bits in (32, 16, 8, 4))}
+"""Each is asked of every runtime."""
 
 
 def outcome(technique: Technique, profile: Profile, name: RuntimeName) -> str:
@@ -36,11 +38,12 @@ def matrix(table, profiles: dict[str, Profile]) -> dict[tuple[str, str, str], st
     }
 
 
-def test_only_fewer_heads_in_torch_are_refused(table, workshop):
+def test_only_fewer_heads_in_torch_and_4_bits_outside_openvino_are_refused(table, workshop):
     """Printed with `pytest -s`."""
     profiles = {family: read_profile(workshop.original(family)) for family in ("bert", "distilbert", "roberta")}
     found = matrix(table, profiles)
     for (technique, family, runtime), words in found.items():
         print(f"{technique:28} {family:11} {runtime:12} {words}")
     refused = {key for key, words in found.items() if words != WORKS}
-    assert refused == {(short(Prune(structure="attention heads")), family, "torch") for family in profiles}
+    heads = {(short(Prune(structure="attention heads")), family, "torch") for family in profiles}
+    assert refused == heads | {("quantize 4", family, name) for family in profiles for name in ("torch", "onnxruntime")}

@@ -11,8 +11,12 @@ from engine.artifact import copy_tokenizer, size_of
 from engine.models.model import Model
 from engine.models.profile import Profile, read_profile
 from engine.techniques import TECHNIQUES
+from engine.techniques.low_rank import LowRank
 from engine.techniques.prune import Prune
+from engine.techniques.vocabulary import Vocabulary
 
+GUESSED = (LowRank, Vocabulary)
+"""What these leave is known once they have looked; their estimates say how unsure they are."""
 READ_OFF = ("labels", "layers", "feed_forward_width", "embeddings", "attention", "feed_forward", "norms", "head")
 
 
@@ -27,7 +31,7 @@ def reread(model: Model, folder: Path) -> Profile:
 
 
 def test_every_technique_has_a_row(table):
-    assert set(table) == set(TECHNIQUES)
+    assert set(table) == {each for each in TECHNIQUES if not each.tasks or "classification" in each.tasks}
     assert all(type(row) is technique for technique, rows in table.items() for row in rows)
 
 
@@ -35,7 +39,11 @@ def test_the_folder_is_as_large_as_estimated(saved_case, workshop):
     applied = workshop.applied(saved_case)
     estimate = saved_case.technique.estimate(applied.before.profile)
     assert estimate.size_bytes == pytest.approx(size_of(applied.folder), rel=estimate.size_error)
-    assert estimate.size_error == 0.02 or applied.before.profile.original_bytes < 1_000_000
+    assert (
+        isinstance(saved_case.technique, GUESSED)
+        or estimate.size_error == 0.02
+        or applied.before.profile.original_bytes < 1_000_000
+    )
 
 
 def test_the_original_is_as_large_as_its_profile_says(family, workshop, real_sizes):
@@ -47,6 +55,8 @@ def test_the_original_is_as_large_as_its_profile_says(family, workshop, real_siz
 
 
 def test_what_is_left_is_what_was_foretold(case, workshop, tmp_path):
+    if isinstance(case.technique, GUESSED):
+        pytest.skip("what is left depends on weights or texts")
     applied = workshop.applied(case)
     foretold, found = case.technique.after(applied.before.profile), reread(applied.model, tmp_path / "reread")
     assert [getattr(foretold, name) for name in READ_OFF] == [getattr(found, name) for name in READ_OFF]

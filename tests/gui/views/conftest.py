@@ -7,7 +7,20 @@ import pytest
 
 from engine.events import CurvePoint, Measured, Progress, RunFinished, StepStarted
 from engine.models.profile import Part, Profile, Storage
-from engine.run import Comparison, Difference, Latency, Measurement, Memory, Quality, Ratio, Run, Status, Throughput
+from engine.run import (
+    Comparison,
+    Difference,
+    Latency,
+    Measurement,
+    Memory,
+    Quality,
+    Ratio,
+    Run,
+    Speed,
+    Status,
+    Throughput,
+    Written,
+)
 from engine.technique import Estimate, Forecast
 
 ENVIRONMENT = {"machine": "two cores", "torch": "2.13.0", "memory_gb": "8.2"}
@@ -86,6 +99,97 @@ class Sample:
         yield Measured(subject="optimized", label="", measurement=run.optimized, comparison=run.comparison)
         yield RunFinished(run=run)
 
+    def writer(self, size: float, perplexity: float, latency: float, per_second: float) -> Measurement:
+        """What is measured of a language model."""
+
+        def found(metric: str, value: float, share: float) -> Quality:
+            return Quality(metric=metric, value=value, low=value * (1 - share), high=value * (1 + share), count=120)
+
+        speeds = (("writing after 32 tokens", 1000 / latency), ("reading 512 tokens", per_second))
+        qualities = (found("perplexity", perplexity, 0.02), found("next-token accuracy", 0.38, 0.03))
+        return self.measurement(size, 0.5, latency, per_second).model_copy(
+            update={
+                "task": "language modelling",
+                "quality": qualities[0],
+                "qualities": qualities,
+                "speeds": tuple(
+                    Speed(
+                        name=name,
+                        unit="tokens",
+                        per_second=rate,
+                        low=0.9 * rate,
+                        high=1.1 * rate,
+                        median_ms=1000 / rate,
+                        p95_ms=1400 / rate,
+                        repeats=18,
+                    )
+                    for name, rate in speeds
+                ),
+                "written": Written(distinct=(0.6, 0.9, 0.97), repeated=0.02, samples=("a",), tokens=700),
+            }
+        )
+
+    def writer_run(self, run_id: str = "w", size: float = 10.0, perplexity: float = 31.7, **changes) -> Run:
+        """A language model's run: `perplexity` against the original's 31.4."""
+        original, optimized = self.writer(38.0, 31.4, 4.0, 5200.0), self.writer(size, perplexity, 2.0, 6240.0)
+        fell = 1.0 - perplexity / 31.4
+        difference = Difference(value=fell, low=fell - 0.004, high=fell + 0.002, p_value=0.001)
+        compared = Comparison(
+            size=38.0 / size,
+            latency=Ratio(value=2.0, low=1.8, high=2.2),
+            throughput=Ratio(value=1.2, low=1.1, high=1.3),
+            quality=difference,
+            qualities={
+                "perplexity": difference,
+                "next-token accuracy": Difference(value=-0.002, low=-0.004, high=0.001, p_value=0.2),
+            },
+            speeds={
+                "writing after 32 tokens": Ratio(value=2.0, low=1.8, high=2.2),
+                "reading 512 tokens": Ratio(value=1.2, low=1.1, high=1.3),
+            },
+            same_answers=1790,
+            answers=1920,
+            verdict="3.8× smaller, 2.0× faster at writing, 1.2× faster at reading. "
+            "At 93.2 % of places it would write the same next token; perplexity 31.40 → 31.70 (+1.0 %), "
+            "a real difference.",
+        )
+        recipe = {"model": "starter:definition-writer", "data": "starter:definitions", "steps": [{"quantize": {}}]}
+        fields = {"recipe": recipe, "baseline": original, "optimized": optimized, "comparison": compared}
+        return self.run(run_id, **(fields | changes))
+
+    def finder_run(self, run_id: str = "s", **changes) -> Run:
+        """A sentence embedder's run."""
+
+        def measured(size: float, recall: float, latency: float) -> Measurement:
+            qualities = tuple(
+                Quality(metric=metric, value=value, low=value - 0.02, high=value + 0.02, count=1500)
+                for metric, value in (("recall@10", recall), ("recall@1", recall / 2), ("MRR", recall / 1.6))
+            )
+            base = self.measurement(size, 0.5, latency, 640.0)
+            new = {"task": "sentence similarity", "quality": qualities[0], "qualities": qualities}
+            return base.model_copy(update=new)
+
+        lost = Difference(value=-0.004, low=-0.011, high=0.003, p_value=0.2)
+        optimized = measured(23.4, 0.566, 2.4)
+        compared = self.comparison(optimized).model_copy(
+            update={
+                "quality": lost,
+                "qualities": {"recall@10": lost, "recall@1": lost, "MRR": lost},
+                "same_answers": 1390,
+                "answers": 1500,
+                "verdict": "3.9× smaller, 3.8× faster for one text, 3.0× faster in batches. "
+                "1,390 of 1,500 answers are the same; recall@10 57.0 % → 56.6 %, within noise.",
+            }
+        )
+        recipe = {"model": "starter:minilm", "data": "starter:reverse", "steps": [{"quantize": {}}]}
+        fields = {
+            "recipe": recipe,
+            "baseline": measured(91.0, 0.570, 9.0),
+            "optimized": optimized,
+            "comparison": compared,
+        }
+        return self.run(run_id, **(fields | changes))
+
     def estimate(self, size: float = 23.9) -> Estimate:
         return Estimate(
             size_bytes=round(size * 1e6),
@@ -121,6 +225,10 @@ class Sample:
         (self.folder / "run.json").write_text(self.run().model_dump_json(), encoding="utf-8")
         lines = "\n".join(event.model_dump_json() for event in self.events())
         (self.folder / "events.jsonl").write_text(lines, encoding="utf-8")
+
+    def write_lines(self, rows: list[dict]) -> None:
+        """`changed.jsonl` with exactly these rows."""
+        (self.folder / "changed.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
     def write_changes(self, rows: int, extra: str = "") -> None:
         """`changed.jsonl`: a third became wrong, a third became right, a third differently wrong."""

@@ -2,7 +2,15 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QHeaderView, QLineEdit, QProgressBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractScrollArea,
+    QAbstractSpinBox,
+    QHeaderView,
+    QLineEdit,
+    QProgressBar,
+    QWidget,
+)
 
 from gui.plots.live import LivePlots
 from gui.plots.runs_map import RunsMap
@@ -24,7 +32,8 @@ def is_ours(widget: QWidget) -> bool:
     from gui.plots.canvas import Canvas
 
     parent = widget.parentWidget()
-    inner = isinstance(widget, (QHeaderView, Canvas)) or isinstance(parent, (QLineEdit, QAbstractScrollArea))
+    within = (QLineEdit, QAbstractScrollArea, QAbstractSpinBox)
+    inner = isinstance(widget, (QHeaderView, Canvas)) or isinstance(parent, within)
     return isinstance(widget, CONTROLS) and not inner
 
 

@@ -7,6 +7,7 @@ import pytest
 from engine.run import Comparison
 from gui.runs.changed import ChangedAnswers
 from gui.runs.changes import read_changes
+from gui.runs.manner import manner_of
 
 DAMAGED = '\n{"text": "cut o\n[1, 2]\n{"label": 3}\n\x00\n'
 
@@ -44,7 +45,7 @@ def test_damaged_lines_are_passed_over_and_said(changed, sample, qtbot):
 
 def test_a_file_that_is_not_text(sample):
     (sample.folder / "changed.jsonl").write_bytes(bytes(range(256)) * 50)
-    assert all(change is None for change in read_changes(sample.folder / "changed.jsonl"))
+    assert all(change is None for change in read_changes(sample.folder / "changed.jsonl", manner_of(None)))
 
 
 def test_every_empty_state_has_its_sentence(changed, sample):

@@ -15,14 +15,14 @@ def test_figures_of_original_and_runs(sample):
     runs = [sample.run("a"), sample.run("b", size=46.0)]
     assert cells(runs, "Size") == ["91.6 MB", "23.7 MB", "46.0 MB"]
     assert cells(runs, "One text, median")[0] == "9.0 ms"
-    assert cells(runs, "Quality (95 % interval)")[1] == "89.1 %  (87.8 % – 90.4 %)"
+    assert cells(runs, "Accuracy (95 % interval)")[1] == "89.1 %  (87.8 % – 90.4 %)"
 
 
 @pytest.mark.parametrize(("p_value", "words"), [(0.3, "within noise"), (0.0001, "a real loss")])
 def test_p_values_in_words(sample, p_value, words):
     run = sample.run()
     run = run.model_copy(update={"comparison": sample.comparison(run.optimized, p_value)})
-    assert words in cells([run], "Difference in quality")[1]
+    assert words in cells([run], "Accuracy: difference")[1]
 
 
 def test_a_failed_run_has_dashes(sample):

@@ -7,6 +7,8 @@ import pytest
 from engine.run import Difference
 from gui import numbers
 
+WORSE = Difference(value=-0.01, low=-0.016, high=0.004, p_value=0.1)
+
 
 @pytest.mark.parametrize(
     ("written", "expected"),
@@ -21,7 +23,18 @@ from gui import numbers
         (numbers.percent(0.9124), "91.2 %"),
         (numbers.points("accuracy", -0.003), "−0.3 points"),
         (numbers.points("accuracy", -0.0001), "0.0 points"),
-        (numbers.points("perplexity", 1.5), "+1.50"),
+        (numbers.points("recall@10", 0.012), "+1.2 points"),
+        # A perplexity's difference is the share by which it fell: 1 % worse is written as 1 % more.
+        (numbers.points("perplexity", -0.01), "+1.0 %"),
+        (numbers.points("perplexity", 0.0), "0.0 %"),
+        (
+            numbers.spread("perplexity", Difference(value=-0.01, low=-0.016, high=0.004, p_value=0.1)),
+            "+1.0 % (−0.4 to +1.6)",
+        ),
+        (
+            numbers.spread("accuracy", Difference(value=-0.01, low=-0.016, high=0.004, p_value=0.1)),
+            "−1.0 (−1.6 to +0.4)",
+        ),
         (numbers.quality("perplexity", 12.345), "12.35"),
         (numbers.milliseconds(2.21), "2.2 ms"),
         (numbers.milliseconds(1400), "1.4 s"),
@@ -47,13 +60,13 @@ def test_today_is_said_so():
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "p_value", "expected"),
-    [
-        ("accuracy", -0.01, 0.3, "within noise"),
-        ("accuracy", -0.01, 0.01, "a real loss"),
-        ("accuracy", 0.01, 0.01, "a real gain"),
-        ("perplexity", 0.5, 0.01, "a real loss"),  # lower is better
-    ],
+    ("value", "p_value", "expected"),
+    [(-0.01, 0.3, "within noise"), (-0.01, 0.01, "a real loss"), (0.01, 0.01, "a real gain")],
 )
-def test_noise_is_called_noise(metric, value, p_value, expected):
-    assert numbers.meaning(metric, Difference(value=value, low=-0.1, high=0.1, p_value=p_value)) == expected
+def test_noise_is_called_noise(value, p_value, expected):
+    assert numbers.meaning(Difference(value=value, low=-0.1, high=0.1, p_value=p_value)) == expected
+
+
+def test_a_perplexity_moves_by_a_share_and_an_accuracy_by_points():
+    assert numbers.moved_by("perplexity", 30.0, -0.01) == pytest.approx(30.3)
+    assert numbers.moved_by("accuracy", 0.9, -0.01) == pytest.approx(0.89)

@@ -5,10 +5,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
-from engine.events import Note, Progress, StepStarted
+from engine.events import CurvePoint, Note, Progress, StepStarted
+from engine.models.profile import Part
+from gui.plots.live import LivePlots
 from gui.tabs.layers import Layers
 from gui.tabs.log import MOST_LINES, Log
-from gui.tabs.part_bars import PARTS, slices_of
+from gui.tabs.part_bars import PARTS, PartBars, part_color, slices_of
 from gui.tabs.try_it import TryIt
 
 
@@ -22,7 +24,7 @@ def test_a_question_is_asked_and_answered(shown, sample, qtbot):
     qtbot.keyClicks(widget.text, "a bird")
     with qtbot.waitSignal(widget.asked) as told:
         qtbot.keyClick(widget.text, Qt.Key.Key_Return)
-    assert told.args == ["a bird"]
+    assert told.args == ["a bird", {}]
     widget.set_busy(True)
     with qtbot.assertNotEmitted(widget.asked):
         qtbot.keyClick(widget.text, Qt.Key.Key_Return)
@@ -44,7 +46,7 @@ def test_an_empty_question_tries_the_example(shown, sample, qtbot):
     widget.set_run(sample.run())
     with qtbot.waitSignal(widget.asked) as told:
         widget.button.click()
-    assert told.args == [widget.text.placeholderText()]
+    assert told.args == [widget.text.placeholderText(), {}]
 
 
 def test_a_refusal_is_shown_and_the_button_works_again(shown, sample):
@@ -74,13 +76,72 @@ def test_layers_before_and_after(shown, sample):
     widget = shown(Layers())
     assert widget._empty.isVisible()
     widget.set_profiles(sample.profile(), sample.profile(layers=3, bits=8))
-    assert [name for name, _ in widget.bars.rows] == ["before", "after"]
+    assert [name for name, _ in widget.bars.rows] == ["before", "after (estimated)"]
     assert "Layers: 6 → 3" in widget._shape.text()
     assert "Width: 384" in widget._shape.text()
     widget.set_profiles(sample.profile(), None)
     assert [name for name, _ in widget.bars.rows] == ["before"]
     widget.set_profiles(None, None)
     assert widget._empty.isVisible()
+
+
+def test_a_tied_head_has_no_bytes_of_its_own(shown, sample):
+    profile = sample.profile(bits=4).model_copy(update={"head": Part(), "final_norm": Part(vectors=100)})
+    slices = {part.part: part.size for part in slices_of(profile)}
+    assert slices["head"] == 0
+    assert slices["norms"] == 4 * (9216 + 100)
+    assert slices["embeddings"] == 11_917_440 // 2 + 4 * (31_036 + 768)
+    widget = shown(Layers())
+    widget.set_profiles(profile, profile)
+    widget.grab()
+
+
+def hues(widget, row):
+    """The colours in the middle of a bar."""
+    image = widget.grab().toImage()
+    y = round(widget.height() * (row + 0.2) / 2)
+    return {image.pixelColor(x, y).name() for x in range(150, 400, 3)}
+
+
+def test_what_is_only_estimated_is_drawn_hollow(shown, sample):
+    bars = shown(PartBars(None))
+    bars.show_slices([("before", slices_of(sample.profile())), ("after", slices_of(sample.profile()))])
+    assert part_color(0).name() in hues(bars, 0)
+    assert part_color(0).name() not in hues(bars, 1)
+
+
+def test_a_bar_a_layer_and_none_without_them(shown, sample):
+    widget = shown(Layers())
+    widget.set_profiles(sample.profile(), None)
+    assert not widget.sensitivity.isVisible()
+    for layer, nats in ((0, 0.03), (1, 0.002), (0, 0.04)):
+        widget.on_event(CurvePoint(curve="sensitivity", x=layer, y=nats))
+    widget.on_event(CurvePoint(curve="loss", x=2, y=1.0))
+    assert widget.sensitivity.isVisible()
+    assert widget.sensitivity.bars == {0: 0.04, 1: 0.002}
+    assert "0: 0.04" in widget.sensitivity.accessibleName()
+    widget.sensitivity.grab()
+    widget.on_event(StepStarted(step=0, steps=2, name="original", title="The original"))
+    assert not widget.sensitivity.isVisible()
+
+
+def test_a_run_of_the_past_still_has_its_layers(shown, sample):
+    points = [CurvePoint(curve="sensitivity", x=x, y=0.01 * x) for x in range(48)]
+    lines = [point.model_dump_json() for point in points]
+    (sample.folder / "events.jsonl").write_text("\n".join([*lines, '{"sensitivity"', "\x00"]))
+    widget = shown(Layers())
+    widget.set_profiles(sample.profile(), None)
+    widget.set_run(sample.run())
+    assert len(widget.sensitivity.bars) == 48
+    widget.sensitivity.grab()
+    widget.set_run(None)
+    assert widget.sensitivity.bars == {}
+
+
+def test_layers_are_no_steps_of_a_training(shown):
+    live = shown(LivePlots())
+    live.on_event(CurvePoint(curve="sensitivity", x=1, y=0.1))
+    assert live._strip.isHidden()
 
 
 @pytest.fixture

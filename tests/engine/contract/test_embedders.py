@@ -1,0 +1,89 @@
+"""The contract for sentence embedders: every technique and runtime, from the network to the saved folder."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.context import Context
+from engine.data.reading import load
+from engine.data.splits import Budget
+from engine.finishing import save
+from engine.models.model import Model, open_model
+from engine.models.profile import Storage
+from engine.recipe import DataSource
+from engine.runtimes import RUNTIMES, runtime_named
+from engine.tasks import task_named
+from engine.tasks.pooling import read_pooling
+from engine.techniques.distill import Distill
+from engine.techniques.fine_tune import FineTune
+from engine.techniques.low_rank import LowRank
+from engine.techniques.pca import Pca
+from engine.techniques.prune import Prune
+from engine.techniques.vocabulary import Vocabulary
+
+TASK = task_named("sentence similarity")
+CHANGING = (
+    Prune(structure="feed-forward neurons", sparsity=0.5),
+    Prune(structure="layers", sparsity=0.5),
+    Prune(structure="weights", sparsity=0.5, importance="activation"),
+    LowRank(energy=0.95, calibration_texts=16),
+    Distill(layers=0.5, epochs=1, minutes=5, learning_rate=1e-3),
+    Vocabulary(keep=0.8),
+    FineTune(epochs=1, minutes=5, learning_rate=1e-3),
+    FineTune(epochs=1, minutes=5, learning_rate=1e-3, adapt="LoRA", rank=4),
+    Pca(dimensions=32),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tiny_models, tmp_path_factory):
+    """Texts and what they are about, to be found among all that texts are about."""
+    path = tmp_path_factory.mktemp("pairs") / "pairs.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["query", "answer"])
+        writer.writerows((text, f"{label} {text.split()[-1]}") for text, label in tiny_models.texts(400))
+    return load(DataSource(path=str(path)), None, 0, Budget(train=64, validation=40, test=40))
+
+
+@pytest.fixture
+def opened(tiny_models, tmp_path) -> Model:
+    return open_model(tiny_models.build(tmp_path / "model", "bert", head=False, hidden=64), TASK.auto_class)
+
+
+@pytest.fixture
+def context(data, opened, tmp_path) -> Context:
+    (tmp_path / "scratch").mkdir()
+    return Context(lambda _: None, lambda: False, data, TASK, tmp_path / "scratch", seed=3, teacher=opened.copy)
+
+
+def answers(model: Model, context: Context) -> np.ndarray:
+    return TASK.in_memory(model.network, model.folder, lambda: None).answers(context.data.test, lambda _: None)
+
+
+@pytest.mark.parametrize("runtime", [runtime.name for runtime in RUNTIMES])
+@pytest.mark.parametrize("technique", CHANGING, ids=lambda technique: technique.name)
+def test_what_is_saved_gives_the_vectors_of_what_is_in_memory(technique, runtime, opened, context):
+    if technique.refusal(opened.profile):
+        pytest.fail(technique.refusal(opened.profile))
+    model = technique.apply(opened.copy(), context)
+    target = runtime_named(runtime)
+    profile = model.profile.model_copy(update={"storage": Storage(runtime=runtime)})
+    if refusal := target.refusal(profile):
+        assert "Choose" in refusal
+        return
+    folder = save(model.with_profile(profile), context.scratch / "saved", context)
+    reader = TASK.load(target, folder, 1, full_precision=False)
+    found = reader.answers(context.data.test, lambda _: None)
+    assert TASK.disparity(answers(model, context), found) <= TASK.parity[32]
+
+
+def test_shorter_vectors_stay_short_after_all_else(opened, context, tmp_path: Path):
+    model = Pca(dimensions=32).apply(opened, context)
+    folder = save(model, tmp_path / "saved", context)
+    assert answers(model, context).shape[1] == 32
+    assert read_pooling(folder).dense[0].weight.shape == (32, 64)
