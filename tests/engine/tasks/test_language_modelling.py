@@ -8,14 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
 
 from engine.data.splits import Examples, Splits
 from engine.errors import Cancelled, Refused
 from engine.run import Comparison, Difference, Measurement, Quality
 from engine.runtimes import runtime_of
-from engine.tasks import divergence
-from engine.tasks.divergence import places_for, spread
 from engine.tasks.language_modelling import KL, NLL, PLACES, RIGHT, SAME, TOKENS, WRITTEN, LanguageModelling
 from engine.tasks.windows import WindowEncoder
 
@@ -26,25 +23,8 @@ def reader_of(folder: Path):
     return TASK.load(runtime_of(folder), folder, 1, full_precision=True)
 
 
-def answers_of(folder: Path, examples: Examples, **files: Path) -> np.ndarray:
-    return reader_of(folder).answers(examples, lambda done: None, **files)
-
-
-def by_hand(network, folder: Path, examples: Examples) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each window: log-probabilities [judged tokens, vocabulary] in float64, and the judged ids."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    found = []
-    for before, judged in zip(examples.labels, examples.texts, strict=True):
-        read, asked = [0, *tokenizer.encode(before).ids], tokenizer.encode(judged).ids
-        with torch.no_grad():
-            logits = network(torch.tensor([read + asked])).logits[0].double()
-        shares = torch.log_softmax(logits, dim=-1).numpy()
-        found.append((shares[len(read) - 1 : -1], np.array(asked)))
-    return found
-
-
 @pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3"])
-def test_perplexity_is_that_of_every_judged_token(family, tiny_model, some_windows, plain_network):
+def test_perplexity_is_that_of_every_judged_token(family, tiny_model, some_windows, plain_network, answers_of, by_hand):
     folder, examples = tiny_model(family), some_windows(10)
     wanted = by_hand(plain_network(folder), folder, examples)
     found = answers_of(folder, examples)
@@ -60,7 +40,7 @@ def test_perplexity_is_that_of_every_judged_token(family, tiny_model, some_windo
     assert (accuracy.metric, accuracy.value) == ("next-token accuracy", pytest.approx(right.mean()))
 
 
-def test_what_is_before_is_read_but_not_judged(tiny_model, some_windows):
+def test_what_is_before_is_read_but_not_judged(tiny_model, some_windows, answers_of):
     folder, examples = tiny_model("gpt2"), some_windows(4)
     alone = Examples(examples.texts, ("",) * 4)
     with_context, without = answers_of(folder, examples), answers_of(folder, alone)
@@ -69,7 +49,7 @@ def test_what_is_before_is_read_but_not_judged(tiny_model, some_windows):
     assert with_context[0].tolist() == without[0].tolist()  # the first has nothing before it
 
 
-def test_a_network_in_memory_answers_as_its_folder(tiny_model, some_windows, plain_network):
+def test_a_network_in_memory_answers_as_its_folder(tiny_model, some_windows, plain_network, answers_of):
     folder, examples, checks = tiny_model("llama"), some_windows(6), []
     network = plain_network(folder).train()
     found = TASK.in_memory(network, folder, lambda: checks.append(1)).answers(examples, lambda done: None)
@@ -78,7 +58,7 @@ def test_a_network_in_memory_answers_as_its_folder(tiny_model, some_windows, pla
     assert len(checks) == 6
 
 
-def test_windows_longer_than_the_model_are_judged_to_their_end(tiny_model, some_windows, plain_network):
+def test_windows_longer_than_the_model_are_judged_to_their_end(tiny_model, some_windows, plain_network, answers_of):
     folder, examples = tiny_model("llama", positions=48), some_windows(3, words=80, before=40)
     network, encoder = plain_network(folder), WindowEncoder(folder)
     found = answers_of(folder, examples)
@@ -100,16 +80,7 @@ def test_windows_longer_than_the_model_are_judged_to_their_end(tiny_model, some_
         assert row[RIGHT] == right
 
 
-def fewer_tokens(folder: Path) -> Path:
-    """The same model with a tokenizer that has unlearned its merges: each byte is a token."""
-    path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    tokenizer["model"]["merges"] = []
-    path.write_text(json.dumps(tokenizer), encoding="utf-8")
-    return folder
-
-
-def test_another_tokenizer_is_counted_by_the_originals_tokens(tiny_model, some_windows):
+def test_another_tokenizer_is_counted_by_the_originals_tokens(tiny_model, some_windows, answers_of, fewer_tokens):
     folder, examples = tiny_model("gpt2"), some_windows(8)
     original, other = answers_of(folder, examples), answers_of(fewer_tokens(tiny_model("gpt2")), examples)
     assert (other[:, TOKENS] > 1.5 * original[:, TOKENS]).all()
@@ -120,85 +91,6 @@ def test_another_tokenizer_is_counted_by_the_originals_tokens(tiny_model, some_w
     assert list(found) == ["perplexity"]
     grown = np.exp((other[:, NLL].sum() - original[:, NLL].sum()) / original[:, TOKENS].sum())
     assert found["perplexity"].value == pytest.approx(1 - grown)
-
-
-@pytest.mark.parametrize("longest", [24, 128])
-def test_divergence_is_that_of_whole_distributions(longest, tiny_model, some_windows, plain_network, tmp_path):
-    original, other = tiny_model("gpt2", positions=longest), tiny_model("gpt2", positions=longest, seed=1)
-    examples, file = some_windows(6, words=9, before=1), tmp_path / "kept.npy"
-    answers_of(original, examples, keep=file)
-    kept = np.load(file)
-    assert (kept.dtype, kept.shape[0]) == (np.float16, 6)
-    found = answers_of(other, examples, against=file)
-    if longest == 128:
-        pairs = zip(*(by_hand(plain_network(each), each, examples) for each in (original, other)), strict=True)
-        for row, ((wanted, ids), (given, _)) in zip(found, pairs, strict=True):
-            at = np.unique(np.linspace(0, len(ids) - 1, min(16, len(ids))).round().astype(int))
-            divergences = (np.exp(wanted) * (wanted - given)).sum(axis=1)[at]
-            assert row[KL] == pytest.approx(divergences.sum(), rel=2e-3)
-            assert row[PLACES] == len(at)
-            assert row[SAME] == (wanted.argmax(axis=1) == given.argmax(axis=1))[at].sum()
-    assert (found[:, KL] > 0).all()
-    assert (found[:, PLACES] == np.minimum(found[:, TOKENS], 16)).all()
-    quality = TASK.qualities(found, examples, found)[2]
-    assert (quality.metric, quality.value) == (
-        "KL divergence",
-        pytest.approx(found[:, KL].sum() / found[:, PLACES].sum()),
-    )
-    itself = answers_of(original, examples, against=file)
-    assert itself[:, KL].max() < 1e-4
-    assert TASK.same(itself, itself, examples) == (itself[:, PLACES].sum(), itself[:, PLACES].sum())
-
-
-def test_divergence_of_a_sharp_model_from_itself_is_nothing(tiny_model, some_windows, plain_network, tmp_path):
-    folder, examples = tiny_model("gpt2"), some_windows(6)
-    network = plain_network(folder)
-    with torch.no_grad():
-        network.transformer.ln_f.weight.mul_(30)  # log-probabilities down to some hundreds: two bytes are coarse there
-    reader = TASK.in_memory(network, folder, lambda: None)
-    reader.answers(examples, lambda done: None, keep=tmp_path / "kept.npy")
-    found = reader.answers(examples, lambda done: None, against=tmp_path / "kept.npy")
-    assert (found[:, KL] / found[:, PLACES]).max() < 1e-3
-
-
-def test_a_window_without_anything_to_judge_moves_no_other(tiny_model, some_windows, tmp_path):
-    folder, examples = tiny_model("gpt2"), some_windows(5)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"eos_token_id": None}))
-    examples = Examples(("a", *examples.texts), ("", *examples.labels))  # one token, after nothing
-    answers_of(folder, examples, keep=tmp_path / "kept.npy")
-    found = answers_of(folder, examples, against=tmp_path / "kept.npy")
-    assert not found[0].any()
-    assert (found[1:, PLACES] > 0).all()
-    assert found[:, KL].max() < 1e-4
-
-
-def test_other_vocabularies_and_other_places_are_not_compared(tiny_model, some_windows, tmp_path):
-    folder, examples, file = tiny_model("gpt2"), some_windows(5), tmp_path / "kept.npy"
-    answers_of(folder, examples, keep=file)
-    larger = answers_of(tiny_model("gpt2", vocabulary=500), examples, against=file)
-    assert not larger[:, [KL, PLACES, SAME]].any()
-    few = some_windows(5, words=2)
-    answers_of(folder, few, keep=file)
-    other = answers_of(fewer_tokens(tiny_model("gpt2")), few, against=file)
-    assert np.isfinite(other).all()
-    nothing = answers_of(folder, examples, against=tmp_path / "none.npy")
-    assert not nothing[:, [KL, PLACES, SAME]].any()
-    assert len(TASK.qualities(nothing, examples, nothing)) == 2
-
-
-def test_what_is_kept_has_a_bound(monkeypatch):
-    assert places_for(50_257, 400) == 1
-    assert places_for(400, 100) == 16
-    assert places_for(10_000_000, 1000) == 1
-    monkeypatch.setattr(divergence, "KEPT_BYTES", 2 * 400 * 10 * 5)
-    assert places_for(400, 10) == 5
-    for tokens in range(1, 40):
-        for count in range(1, 17):
-            at = spread(tokens, count)
-            assert len(at) == min(tokens, count)
-            assert at[0] == 0
-            assert at[-1] == (tokens - 1 if count > 1 else 0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
