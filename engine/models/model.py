@@ -135,11 +135,12 @@ def open_kept(folder: Path, fit: Fit = lambda network, weights: {}) -> Model:
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         )
     family = _family_in(network, profile)
-    uneven = fit_attention(network, family, weights) | bool(fit(network, weights))
+    uneven = fit_attention(network, family, weights)
+    heads = heads_left(network, family)
+    uneven |= bool(fit(network, weights))
     network.load_state_dict(weights)
     network.eval()
     if uneven:
-        heads = heads_left(network, family)
         shared = heads * profile.head_groups // profile.heads
         update = {"heads": heads, "kv_heads": shared, "uneven": True, "loads_plainly": False}
         profile = profile.model_copy(update=update)

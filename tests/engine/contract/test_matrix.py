@@ -3,10 +3,12 @@
 from engine.models.profile import Profile, RuntimeName, Storage, read_profile
 from engine.runtimes import RUNTIMES
 from engine.technique import Technique
-from engine.techniques.prune import Prune
+from engine.techniques.pca import Pca
 from engine.techniques.quantize import Quantize
 
 WORKS = "works"
+RESHAPED = ("prune attention heads", "low_rank")
+"""What leaves shapes that a config.json cannot say."""
 FOUR_BITS = {Quantize: tuple(Quantize(bits=bits, runtime="openvino") for bits in (32, 16, 8, 4))}
 """Each is asked of every runtime."""
 
@@ -38,12 +40,41 @@ def matrix(table, profiles: dict[str, Profile]) -> dict[tuple[str, str, str], st
     }
 
 
-def test_only_fewer_heads_in_torch_and_4_bits_outside_openvino_are_refused(table, workshop):
-    """Printed with `pytest -s`."""
-    profiles = {family: read_profile(workshop.original(family)) for family in ("bert", "distilbert", "roberta")}
-    found = matrix(table, profiles)
+def printed(found: dict[tuple[str, str, str], str]) -> set[tuple[str, str, str]]:
+    """Print the matrix (seen with `pytest -s`); what is refused."""
     for (technique, family, runtime), words in found.items():
-        print(f"{technique:28} {family:11} {runtime:12} {words}")
-    refused = {key for key, words in found.items() if words != WORKS}
-    heads = {(short(Prune(structure="attention heads")), family, "torch") for family in profiles}
-    assert refused == heads | {("quantize 4", family, name) for family in profiles for name in ("torch", "onnxruntime")}
+        print(f"{technique:28} {family:13} {runtime:12} {words}")
+    return {key for key, words in found.items() if words != WORKS}
+
+
+def test_what_classifiers_are_refused(table, workshop):
+    profiles = {family: read_profile(workshop.original(family)) for family in ("bert", "distilbert", "roberta")}
+    expected = {(technique, family, "torch") for technique in RESHAPED for family in profiles}
+    expected |= {("quantize 4", family, name) for family in profiles for name in ("torch", "onnxruntime")}
+    assert printed(matrix(table, profiles)) == expected
+
+
+def test_what_text_generators_are_refused(table, tiny_model):
+    """OpenVINO nothing, ONNX Runtime all, PyTorch what its files cannot say."""
+    profiles = {family: read_profile(tiny_model(family)) for family in ("gpt2", "llama", "mistral", "qwen2", "qwen3")}
+    rows = {technique: settings for technique, settings in table.items() if not technique.tasks}
+    found = matrix(rows, profiles)
+    refused = printed(found)
+    assert {(technique, family) for technique, family, runtime in refused if runtime == "torch"} == {
+        *(("low_rank", family) for family in profiles),
+        *(("quantize 4", family) for family in profiles),
+        ("prune attention heads", "gpt2"),
+        ("quantize 8", "gpt2"),
+    }
+    others = {key for key in found if key[2] == "onnxruntime"}
+    assert {key for key in refused if key[2] != "torch"} == others
+
+
+def test_what_embedders_are_refused(table, tiny_model):
+    profiles = {
+        family: read_profile(tiny_model(family, head=False, hidden=64)) for family in ("bert", "distilbert", "roberta")
+    }
+    rows = {technique: settings for technique, settings in table.items() if not technique.tasks}
+    expected = {(technique, family, "torch") for technique in RESHAPED for family in profiles}
+    expected |= {("quantize 4", family, name) for family in profiles for name in ("torch", "onnxruntime")}
+    assert printed(matrix({**rows, Pca: (Pca(dimensions=32),)}, profiles)) == expected
