@@ -9,8 +9,6 @@ from engine.techniques.quantize import Quantize
 WORKS = "works"
 RESHAPED = ("prune attention heads", "low_rank")
 """What leaves shapes that a config.json cannot say."""
-FOUR_BITS = {Quantize: tuple(Quantize(bits=bits, runtime="openvino") for bits in (32, 16, 8, 4))}
-"""Each is asked of every runtime."""
 
 
 def outcome(technique: Technique, profile: Profile, name: RuntimeName) -> str:
