@@ -64,21 +64,29 @@ def main() -> int:
     if options.model:
         print("\n\n".join([_machine(), other_tasks.any_model(options.model, options.data, say)]))
         return 0
-    sections = []
-    if options.only in (None, "presets", "hand"):
-        rows, last = preset_rows()
-        if options.only != "presets":
-            rows += hand_rows(last)
-        sections.append(tables.routes([(row.name, row.measurement, row.comparison) for row in rows]))
-    if options.only in (None, "window"):
-        sections.append(tables.figures([*warm_engine.figures(), *responsiveness.figures()]))
+    if options.only != "tasks":
+        _write("bench", _classification(options.only), write=not options.no_write and options.only is None)
     if options.only in (None, "tasks"):
-        sections += other_tasks.sections(say)
+        _write("bench-tasks", other_tasks.sections(say), write=not options.no_write)
+    return 0
+
+
+def _classification(only: str | None) -> list[str]:
+    sections = []
+    if only != "window":
+        rows, last = preset_rows()
+        rows += hand_rows(last) if only != "presets" else []
+        sections.append(tables.routes([(row.name, row.measurement, row.comparison) for row in rows]))
+    if only in (None, "window"):
+        sections.append(tables.figures([*warm_engine.figures(), *responsiveness.figures()]))
+    return sections
+
+
+def _write(name: str, sections: list[str], *, write: bool) -> None:
     text = "\n\n".join([_machine(), *sections])
     print(text)
-    if not options.no_write and options.only is None:
-        tables.write_between_marks(README, text)
-    return 0
+    if write:
+        tables.write_between_marks(README, name, text)
 
 
 def preset_rows() -> tuple[list[Row], Run]:

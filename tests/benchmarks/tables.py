@@ -6,7 +6,6 @@ from pathlib import Path
 
 from engine.run import Comparison, Measurement, Ratio
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 HEAD = "| route | size | smaller | one text (batch 1) | batches of 32 | accuracy | change in points | peak memory |"
 
 
@@ -22,13 +21,14 @@ def figures(rows: list[tuple[str, str, str]]) -> str:
     return "\n".join(lines + [f"| {what} | {measured} | {target} |" for what, measured, target in rows])
 
 
-def write_between_marks(readme: Path, text: str) -> None:
-    """Replace what stands between the marks; raises ValueError where they are missing."""
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_between_marks(readme: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks of `name`; raises ValueError where they are missing."""
+    first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{readme} lacks the marks {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{readme} lacks the marks {first} and {last}")
+    readme.write_text(f"{before}{first}\n{text}\n{last}{after}", encoding="utf-8")
 
 
 def _route(name: str, found: Measurement, comparison: Comparison) -> str:

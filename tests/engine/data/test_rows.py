@@ -66,7 +66,7 @@ def test_parquet_reads_only_the_columns_asked_for(tmp_path: Path):
 
 
 def test_gzip(tmp_path: Path):
-    path = write(tmp_path / "a.csv.gz", gzip.compress(b"text,label\na,b\n"))
+    path = write(tmp_path / "a.csv.gz", gzip.compress(b"text,label\na,b\n", mtime=0))
     assert list(rows(path)) == [{"text": "a", "label": "b"}]
 
 
@@ -98,7 +98,7 @@ def test_an_empty_file(tmp_path: Path, name: str):
         ("a.csv", "\n\n"),
         ("a.tsv", "text\tlabel\r\n"),
         ("a.jsonl", "\n \n"),
-        ("a.csv.gz", gzip.compress(b"")),
+        ("a.csv.gz", gzip.compress(b"", mtime=0)),
     ],
 )
 def test_a_header_only(tmp_path: Path, name: str, content: bytes | str):
@@ -208,6 +208,6 @@ def test_parquet_text_that_is_no_utf8(tmp_path: Path):
     assert "cannot be read as Parquet" in refusal(path)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"text,label\na,b\n" * 999)[:-20]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"text,label\na,b\n" * 999, mtime=0)[:-20]])
 def test_a_damaged_gzip_file(tmp_path: Path, content: bytes):
     assert "damaged" in refusal(write(tmp_path / "a.csv.gz", content))
