@@ -82,8 +82,10 @@ def measured(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast) -> dict
     losses, accuracy = score(model, windows)
     low, high = perplexity_interval(losses)
     long_losses, _ = score(model, packed(test, tokenizer, LONG))
-    unigram = unigram_perplexity(packed(read_split("train"), tokenizer, SHORT), windows, len(tokenizer))
+    trained = packed(read_split("train"), tokenizer, 1)
+    unigram = unigram_perplexity(trained, windows, len(tokenizer))
     return {
+        "training tokens": f"{len(trained):,}",
         "perplexity": f"{losses.mean().exp():.2f}",
         "low": f"{low:.2f}",
         "high": f"{high:.2f}",
