@@ -29,7 +29,7 @@ run: setup
 	fi
 
 test: setup
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 bench: setup
 	$(BIN)/python tests/benchmarks/bench.py $(if $(MODEL),--model "$(MODEL)" --data "$(DATA)")

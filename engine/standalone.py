@@ -52,6 +52,7 @@ class Measured(Frozen):
 
 def measure_folder(folder: Path, source: DataSource, against: Path | None) -> Measured:
     """Measure `folder` on every row of `source` (a large file is sampled). Raises `Refused`."""
+    read_config(folder)
     task = task_named(inspect(source).task)
     for each in (folder, against or folder):
         _check_loadable(each, task)

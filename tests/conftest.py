@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+LONG = ("test_main_job", "test_serve", "test_cli", "test_runner", "test_fresh", "test_generators")
 HOME = pytest.StashKey[Path]()
 
 
@@ -23,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # two workers' threads must not spin against each other
     os.environ["CI"] = "true"  # openvino and nncf then send no usage statistics, nor write ~/intel
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of whole runs come first: otherwise one worker is still at them when the other has done all else."""
+    items.sort(key=lambda item: not item.path.name.startswith(LONG))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

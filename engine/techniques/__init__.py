@@ -16,7 +16,7 @@ from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
 from engine.techniques.vocabulary import Vocabulary
 
-TECHNIQUES: tuple[type[Technique], ...] = (TrainHead, Prune, LowRank, Distill, Vocabulary, FineTune, Pca, Quantize)
+TECHNIQUES: tuple[type[Technique], ...] = (TrainHead, Prune, Distill, LowRank, Vocabulary, FineTune, Pca, Quantize)
 
 
 def technique_named(name: str) -> type[Technique] | None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SHARES = ((0.9, 0.13), (0.95, 0.25), (0.97, 0.37), (0.98, 0.47), (0.99, 0.65), (0.995, 0.79), (0.999, 0.97), (1.0, 1.0))
 """(energy, share of the layers' weights that is left) as measured on MiniLM-L6; other models differ."""
-SHARE_ERROR = 0.3
+SHARE_ERROR = 0.5
+"""Of the layers' weights: other models were seen to differ by up to 34 %."""
 
 
 class LowRank(Technique):

@@ -16,6 +16,7 @@ from engine import events, store
 from engine.artifact import check_hashes, read_certificate
 from engine.baseline import find_baseline
 from engine.run import Status
+from engine.techniques import TECHNIQUES
 
 STRANGER = """
 import sys
@@ -70,7 +71,7 @@ def test_failures_are_one_sentence_and_an_exit_code(bozzetto, recipe, own_home: 
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("steps: [quantize: {bits: 7}]")
     for arguments, wanted in [
-        (("run", wrong, "--out", tmp_path / "out"), "must be 32, 16 or 8"),
+        (("run", wrong, "--out", tmp_path / "out"), "must be 32, 16, 8 or 4"),
         (("run", tmp_path / "none.yaml"), "There is no recipe"),
         (("run", recipe("prune"), "--out", tmp_path / "mine"), "no run of Bozzetto made"),
         (("run", recipe("prune"), "--out", recipe("prune")), "cannot be written"),
@@ -105,7 +106,7 @@ def test_a_home_that_cannot_be_written(bozzetto, recipe, tmp_path: Path) -> None
 
 def test_lists(bozzetto) -> None:
     names = [technique["name"] for technique in json.loads(bozzetto("techniques", "--json").stdout)]
-    assert names == ["train_head", "prune", "distill", "quantize"]
+    assert names == [technique.name for technique in TECHNIQUES]
     assert "sparsity: 0.0 to 0.9" in bozzetto("techniques").stdout
     models = json.loads(bozzetto("models", "--json").stdout)
     assert models["models"][0]["name"] == "starter:kinds-minilm"

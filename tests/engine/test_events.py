@@ -5,7 +5,7 @@ import pickle
 import pytest
 from pydantic import ValidationError
 
-from engine.events import CurvePoint, Event, Measured, Note, Progress, Reply, RunFinished, StepStarted, parse
+from engine.events import CurvePoint, Event, Measured, Note, Piece, Progress, Reply, RunFinished, StepStarted, parse
 from engine.run import Comparison, Difference, Latency, Measurement, Memory, Quality, Ratio, Run, Status, Throughput
 
 RATIO = Ratio(value=2.5, low=2.25, high=2.75)
@@ -46,6 +46,7 @@ EVENTS: tuple[Event, ...] = (
     Note(level="warning", text="ä"),
     RunFinished(run=RUN),
     Reply(id=7, value={"a": [1, None]}),
+    Piece(id=8, side="optimized", text=" of"),
 )
 
 

@@ -104,14 +104,13 @@ def test_trying_goes_on_after_a_failure(made, monkeypatch) -> None:
 
     trier = Trier(check)
     assert trier.ask(found, "a small dog near the horse")["optimized"]["answer"] == "animal"
-    opened = trier._original
-    monkeypatch.setattr(trier, "_answer", lambda *_: (_ for _ in ()).throw(Refused("died")))
+    bench, _ = trier._sides["original"]
+    monkeypatch.setattr(bench, "respond", lambda *_: (_ for _ in ()).throw(Refused("died")))
     with pytest.raises(Refused, match="died"):
         trier.ask(found, "x")
     monkeypatch.undo()
     monkeypatch.setenv("BOZZETTO_HOME", str(store.home()))
     assert trier._run_id == ""
-    assert opened is not None
     with pytest.raises(Refused, match="no text to try"):
         trier.ask(found, " ")
     with pytest.raises(Refused, match="no verified model"):

@@ -101,7 +101,7 @@ DATA: dict[str, tuple[Callable[[Path], object], str]] = {
     "a header alone": (_rows([["text", "label"]]), "texts.csv"),
     "one class": (_rows([["text", "label"], *[[text, "animal"] for text, _ in GOOD]]), "the same label 'animal'"),
     "unknown labels": (_rows([["text", "label"], *[[text, "quark"] for text, _ in GOOD]]), "quark"),
-    "missing columns": (_rows([["a"], *[[text] for text, _ in GOOD]]), "column"),
+    "missing columns": (_rows([["a"], *[[text] for text, _ in GOOD]]), "different text"),
     "wrong encoding": (lambda path: path.write_bytes("text,label\nfällt,animal\n".encode("utf-16-le")), "texts.csv"),
     "not text at all": (lambda path: path.write_bytes(bytes(range(256)) * 100), "texts.csv"),
     "a NUL byte": (lambda path: path.write_bytes(b"text,label\na,animal\nb\0,food\n"), "line 3, holds a NUL byte"),

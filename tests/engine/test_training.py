@@ -118,7 +118,7 @@ def test_every_epoch_reads_every_text_once(context):
 
 
 def test_the_learning_rate_warms_up_and_falls():
-    rates = [training._schedule(share / 100) for share in range(101)]
+    rates = [training._schedule(share / 100, warm_up=0.1) for share in range(101)]
     assert rates[0] == rates[100] == 0
     assert rates.index(max(rates)) == 10
     assert max(rates) == 1

@@ -1,4 +1,7 @@
-"""Writes tiny models as GGUF files, by llama.cpp's own rules rather than by those of the reader."""
+"""Decoders opened as language models, texts for them, and tiny models written as GGUF files.
+
+The files follow llama.cpp's own rules rather than those of the reader.
+"""
 
 import re
 from collections.abc import Callable
@@ -6,6 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.models.families import family_of
+from engine.models.model import Model, quiet
+from engine.models.profile import read_profile
 
 NAMES = {
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
@@ -77,7 +86,7 @@ WriteGguf = Callable[..., dict[str, np.ndarray]]
 def write_gguf() -> WriteGguf:
     """A function that writes the model of a folder as a GGUF file; it returns what weights that file stands for."""
     import gguf
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     def write(folder: Path, path: Path, kind: str = "F32", more: Callable = lambda _: None) -> dict[str, np.ndarray]:
         config = AutoConfig.from_pretrained(folder)
@@ -105,3 +114,34 @@ def write_gguf() -> WriteGguf:
         return meant
 
     return write
+
+
+TEXTS = ("a dog near the old river", "warm bread and cheese seen in winter", "the quiet king once kept many sheep")
+
+
+def open_decoder(folder: Path) -> Model:
+    """A folder as a language model, by plain `from_pretrained`."""
+    profile = read_profile(folder)
+    with quiet():
+        network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    return Model(network=network, profile=profile, family=family_of(profile.model_type), folder=folder)
+
+
+@pytest.fixture(name="open_decoder")
+def _open_decoder() -> Callable[[Path], Model]:
+    return open_decoder
+
+
+@pytest.fixture(params=("gpt2", "llama", "llama-untied", "mistral", "qwen2", "qwen3"))
+def decoder(request, tiny_model) -> Model:
+    """A language model of each kind, with 4 layers."""
+    return open_decoder(tiny_model(request.param, layers=4))
+
+
+@pytest.fixture
+def token_batches(tiny_model) -> list[dict[str, torch.Tensor]]:
+    """Two texts of one length, then a third alone: no padding. All decoders here share one tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model("gpt2"), local_files_only=True)
+    rows = [tokenizer(text, return_tensors="pt").input_ids[:, :12] for text in TEXTS]
+    pair = torch.cat([row[:, : min(rows[0].shape[1], rows[1].shape[1])] for row in rows[:2]])
+    return [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in (pair, rows[2])]
