@@ -22,7 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["BOZZETTO_HOME"] = str(home)
     os.environ["HF_HOME"] = str(home / "huggingface")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # two workers' threads must not spin against each other
+    # Two workers share the cores: their threads must not spin against each other. (Engines set their own number.)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["CI"] = "true"  # openvino and nncf then send no usage statistics, nor write ~/intel
 
 

@@ -28,15 +28,18 @@ from engine.techniques.vocabulary import Vocabulary
 TASK = task_named("sentence similarity")
 CHANGING = (
     Prune(structure="feed-forward neurons", sparsity=0.5),
-    Prune(structure="layers", sparsity=0.5),
-    Prune(structure="weights", sparsity=0.5, importance="activation"),
     LowRank(energy=0.95, calibration_texts=16),
     Distill(layers=0.5, epochs=1, minutes=5, learning_rate=1e-3),
     Vocabulary(keep=0.8),
     FineTune(epochs=1, minutes=5, learning_rate=1e-3),
-    FineTune(epochs=1, minutes=5, learning_rate=1e-3, adapt="LoRA", rank=4),
     Pca(dimensions=32),
 )
+SAME_SHAPES = (
+    Prune(structure="layers", sparsity=0.5),
+    Prune(structure="weights", sparsity=0.5, importance="activation"),
+    FineTune(epochs=1, minutes=5, learning_rate=1e-3, adapt="LoRA", rank=4),
+)
+"""What these leave is exported as what the others leave: saved for PyTorch only."""
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,14 @@ def answers(model: Model, context: Context) -> np.ndarray:
     return TASK.in_memory(model.network, model.folder, lambda: None).answers(context.data.test, lambda _: None)
 
 
-@pytest.mark.parametrize("runtime", [runtime.name for runtime in RUNTIMES])
-@pytest.mark.parametrize("technique", CHANGING, ids=lambda technique: technique.name)
+@pytest.mark.parametrize(
+    ("technique", "runtime"),
+    [
+        *((technique, runtime.name) for technique in CHANGING for runtime in RUNTIMES),
+        *((technique, "torch") for technique in SAME_SHAPES),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_what_is_saved_gives_the_vectors_of_what_is_in_memory(technique, runtime, opened, context):
     if technique.refusal(opened.profile):
         pytest.fail(technique.refusal(opened.profile))
