@@ -46,7 +46,15 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         values = {**vars(state), "quality": state.quality and state.quality.model_dump()}
         building = self.path.with_suffix(f".{os.getpid()}")
-        torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "state": values}, building)
+        torch.save(
+            {
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "state": values,
+                "chance": torch.get_rng_state(),
+            },
+            building,
+        )
         os.replace(building, self.path)
 
     def read(self, network: nn.Module, optimizer: Any) -> State | None:
@@ -59,6 +67,7 @@ class Checkpoint:
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
             network.load_state_dict(kept["network"])
             optimizer.load_state_dict(kept["optimizer"])
+            torch.set_rng_state(kept["chance"])  # dropout goes on as it would have
             values = kept["state"]
             quality = Quality.model_validate(values["quality"]) if values["quality"] else None
             return State(**{**values, "quality": quality})

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine import training
+from engine.checkpoint import Checkpoint
 from engine.context import Context
 from engine.data.splits import Examples, Splits
 from engine.errors import Cancelled
@@ -133,3 +134,37 @@ def test_masks_are_put_back_after_every_step(model, context):
 
     train(model.network, context.task.loss, Encoder(model.folder), context, Budget(5, 1, 1e-2), zero)
     assert torch.equal(model.network.classifier.weight[:, 0], torch.zeros(3))
+
+
+def test_what_was_cut_off_goes_on_to_the_same_end(model, context, own_home):
+    """From its last checkpoint, bit for bit as if nothing had happened."""
+    whole, cut = model.copy(), model.copy()
+    budget = Budget(5, 4, 1e-3, batch_size=16)
+
+    def learn_on(network, key: str) -> None:
+        encoder = Encoder(model.folder)
+        train(network, context.task.loss, encoder, context, budget, checkpoint=Checkpoint(key))
+
+    for each in (whole, cut):
+        for module in each.network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.2
+    learn_on(whole.network, "whole")
+    looks = points(context)
+    context.cancelled = lambda: sum(point.curve.startswith("validation") for point in looks) >= 3
+    with pytest.raises(Cancelled):
+        learn_on(cut.network, "cut")
+    assert Checkpoint("cut").path.is_file()
+    context.cancelled = lambda: False
+    learn_on(cut.network, "cut")
+    assert not Checkpoint("cut").path.exists()
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(weight, cut.network.state_dict()[name]), name
+
+
+def test_a_damaged_checkpoint_is_a_beginning(model, context, own_home):
+    kept = Checkpoint("damaged")
+    kept.path.parent.mkdir(parents=True)
+    kept.path.write_bytes(b"cut off")
+    train(model.network, context.task.loss, Encoder(model.folder), context, Budget(5, 1, 1e-3), checkpoint=kept)
+    assert not kept.path.exists()
