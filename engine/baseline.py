@@ -6,13 +6,15 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from engine.artifact import size_of
+from engine.data.reading import load
+from engine.data.source import inspect
 from engine.data.splits import Splits
 from engine.device import environment, threads
 from engine.errors import Refused
@@ -20,9 +22,12 @@ from engine.files import sha256_of_all
 from engine.measure.referee import Baseline, Say, measure_original
 from engine.models.companions import companion_files
 from engine.models.model import Model
+from engine.models.profile import read_profile
+from engine.recipe import Recipe
 from engine.run import Measurement, Run
 from engine.runtimes import runtime_named
 from engine.store import BUILDING, home
+from engine.tasks import task_named
 
 DATA = "data.sha256"
 FORMAT = "3"
@@ -88,17 +93,22 @@ def make_baseline(key: str, model: Model, data: Splits, check: Callable[[], None
     return Baseline(place / "model", key, measurement, validation, test)
 
 
-def baseline_of(run: Run, data: Splits | None = None) -> Baseline:
-    """The kept original that `run` was compared with.
-
-    Raises `Refused` where it is gone, and where `data` are no longer those that it was judged by.
-    """
+def baseline_of(run: Run) -> Baseline:
+    """The kept original that `run` was compared with. Raises `Refused` where it is gone."""
     kept = find_baseline(run.baseline_key) if run.baseline_key else None
     if kept is None:
         raise Refused("The original that this run was measured against is no longer kept here. Run its recipe again.")
-    if data is not None and (kept.folder.parent / DATA).read_text(encoding="utf-8") != judged_by(data):
-        raise Refused("The data have changed since this run, so nothing can be compared with it. Run its recipe again.")
     return kept
+
+
+def load_again(baseline: Baseline, recipe: Recipe, labels: Sequence[str] | None) -> Splits:
+    """The data that `baseline` was judged by. Raises `Refused` where they have changed since."""
+    found = inspect(recipe.source)
+    budget = task_named(found.task).budget(read_profile(baseline.folder).parameters)
+    data = load(recipe.source, labels, recipe.seed, budget, found=found)
+    if (baseline.folder.parent / DATA).read_text(encoding="utf-8") != judged_by(data):
+        raise Refused("The data have changed since this run, so nothing can be compared with it. Run its recipe again.")
+    return data
 
 
 def _put_in_place(building: Path, place: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.files import home
@@ -30,7 +30,7 @@ class State:
     best: float = float("-inf")
     vain: int = 0
     """Looks at validation data since the last gain."""
-    quality: Quality | None = field(default=None)
+    quality: Quality | None = None
 
 
 class Checkpoint:

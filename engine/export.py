@@ -15,15 +15,13 @@ from pathlib import Path
 
 from engine import finishing
 from engine.artifact import check_hashes, read_certificate, size_of
-from engine.baseline import baseline_of
+from engine.baseline import baseline_of, load_again
 from engine.context import Context
-from engine.data.reading import load
-from engine.data.source import inspect
 from engine.errors import Refused
 from engine.events import Emit
 from engine.measure.referee import Referee
 from engine.models.model import open_kept
-from engine.models.profile import Profile, RuntimeName, Storage, read_profile
+from engine.models.profile import RuntimeName, Storage
 from engine.recipe import recipe_from
 from engine.recording import disk_trouble
 from engine.run import Run
@@ -80,36 +78,31 @@ def _copy(run: Run, folder: Path, hashes: dict[str, str], runtime: RuntimeName) 
 
 
 def _convert(run: Run, runtime: RuntimeName, folder: Path, emit: Emit, cancelled: Callable[[], bool]) -> Exported:
-    recipe = recipe_from(run.recipe)
     from engine.methods.low_rank import fit_factors
 
+    recipe = recipe_from(run.recipe)
     model = open_kept(_weights(run), fit_factors)
     storage = Storage(runtime=runtime, bits=_bits(run))  # type: ignore[arg-type]
     model = model.with_profile(model.profile.model_copy(update={"storage": storage}))
     target = runtime_named(runtime)
     if problem := target.missing() or target.refusal(model.profile):
         raise Refused(problem)
-    task = task_named(inspect(recipe.source).task)
-    data = load(recipe.source, model.profile.labels, recipe.seed, task.budget(_original_profile(run).parameters))
+    baseline = baseline_of(run)
+    data = load_again(baseline, recipe, model.profile.labels)
     context = Context(
         emit=emit,
         cancelled=cancelled,
         data=data,
-        task=task,
+        task=task_named(data.task),
         scratch=folder.parent,
         seed=recipe.seed,
         teacher=model.copy,
     )
-    with Referee(baseline_of(run, data), data, context.check) as referee:
+    with Referee(baseline, data, context.check) as referee:
         finishing.save(model, folder, context)
         found = finishing.judge(folder, model, context, referee, run.recipe, run.environment)
     plainly = runtime == "torch" and not model.profile.uneven
     return Exported(str(folder), size_of(folder), plainly, found.comparison.verdict)
-
-
-def _original_profile(run: Run) -> Profile:
-    """The profile that decided how much data the run was judged by."""
-    return read_profile(baseline_of(run).folder)
 
 
 def _weights(run: Run) -> Path:

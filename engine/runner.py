@@ -116,9 +116,9 @@ class _Job:
         # A new head learns the labels of the data, whatever an old one knew.
         new_head = any(step.prepares for step in self.recipe.steps)
         labels = source.profile.labels if source.profile.has_head and not new_head else None
-        task = task_named(inspect(self.recipe.source).task)
-        budget = task.budget(source.profile.parameters)
-        data = load(self.recipe.source, labels, self.recipe.seed, budget, tick=lambda _: self._check())
+        found = inspect(self.recipe.source)
+        budget = task_named(found.task).budget(source.profile.parameters)
+        data = load(self.recipe.source, labels, self.recipe.seed, budget, lambda _: self._check(), found=found)
         for note in (*source.notes, *data.notes):
             self.emit(Note(text=note))
         return data

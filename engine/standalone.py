@@ -53,12 +53,13 @@ class Measured(Frozen):
 def measure_folder(folder: Path, source: DataSource, against: Path | None) -> Measured:
     """Measure `folder` on every row of `source` (a large file is sampled). Raises `Refused`."""
     read_config(folder)
-    task = task_named(inspect(source).task)
+    found = inspect(source)
+    task = task_named(found.task)
     for each in (folder, against or folder):
         _check_loadable(each, task)
     labels = _labels(folder) if task.name == "classification" else ()
     budget = task.budget(size_of(against or folder) // 4) if task.name == "language modelling" else None
-    data = load_for_measuring(source, labels, budget)
+    data = load_for_measuring(source, labels, budget, found=found)
     with tempfile.TemporaryDirectory() as place:
         measurement, first, answers = measure_original(
             against or folder, data, _no_check, _no_progress, full_precision=False, keep=Path(place)

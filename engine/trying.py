@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifact import answers_file
-from engine.baseline import baseline_of
-from engine.data.reading import load
+from engine.baseline import baseline_of, load_again
 from engine.errors import Refused
 from engine.measure.client import BenchProcess
-from engine.models.profile import read_profile
+from engine.measure.referee import Baseline
 from engine.recipe import recipe_from
 from engine.run import Run
-from engine.tasks import task_named
 
 Told = Callable[[str, str], None]
 """Told ("original" or "optimized", a piece of what it writes)."""
@@ -58,7 +56,7 @@ class Trier:
             raise Refused(f"Run {run.id} has no verified model to try. Choose another run.")
         baseline = baseline_of(run)
         task = baseline.measurement.task
-        settings = self._searched(run) if task == "sentence similarity" else {}
+        settings = self._searched(run, baseline) if task == "sentence similarity" else {}
         folders = {"original": (baseline.folder, True), "optimized": (run.model_path, False)}
         vectors = {"original": baseline.folder.parent / "test.npy", "optimized": answers_file(Path(run.folder))}
         self._sides = {
@@ -70,13 +68,9 @@ class Trier:
         }
         self._run_id = run.id
 
-    def _searched(self, run: Run) -> dict[str, Any]:
+    def _searched(self, run: Run, baseline: Baseline) -> dict[str, Any]:
         """The texts whose vectors were kept, in their order: queries first, then what is searched."""
-        recipe = recipe_from(run.recipe)
-        profile = read_profile(baseline_of(run).folder)
-        task = task_named("sentence similarity")
-        data = load(recipe.source, None, recipe.seed, task.budget(profile.parameters))
-        baseline_of(run, data)
+        data = load_again(baseline, recipe_from(run.recipe), None)
         if not data.test.corpus:
             raise Refused("These data are scored pairs: there is nothing to search in. Choose queries and answers.")
         return {"corpus": data.test.corpus, "skip": len(data.test)}

@@ -6,7 +6,7 @@ tasks would bring numpy in before the window is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QCoreApplication
 
@@ -79,18 +79,11 @@ def _classification() -> TaskWords:
 
 
 def _similarity() -> TaskWords:
-    return TaskWords(
+    """Texts are read here as a classifier reads them: the same speeds, counted alike."""
+    return replace(
+        _classification(),
         short=_t("Pairs of texts"),
         data=_t("Pairs of texts: an embedder is judged by whether what belongs together comes out nearest."),
-        first=_t("one text"),
-        second=_t("32 at once"),
-        at_first=_t("at one text"),
-        at_second=_t("with 32 at once"),
-        one=_t("One text"),
-        many=_t("Texts a second, 32 at once"),
-        nouns=_t("texts"),
-        loss=_t("points"),
-        example=_t("a bird of prey that hunts at night"),
         ask=_t("Type what to look for; the ten nearest texts of each model stand side by side."),
     )
 

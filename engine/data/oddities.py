@@ -7,6 +7,9 @@ from collections.abc import Callable
 Tick = Callable[[int], None]
 """Called now and then with the number of rows read so far; it may raise to stop the reading."""
 
+TICK_ROWS = 10_000
+"""Rows between two ticks."""
+
 SENTENCES = {
     "cells": "{rows} had more cells than the header (first: line {line:,}) and {were} left out.",
     "cut": "{rows} held a very long text (first: row {line:,}); it was cut.",

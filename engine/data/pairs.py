@@ -14,21 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.cells import LONGEST_TEXT, digest, plain
-from engine.data.oddities import Oddities, Tick
+from engine.data.oddities import TICK_ROWS, Oddities, Tick
 from engine.data.rows import rows
-from engine.data.sampling import Sample
+from engine.data.sampling import Sample, sampled
 from engine.data.source import Files, Inspection, SplitName
-from engine.data.splits import Budget, Examples, Splits
+from engine.data.splits import MEASURED_AT_MOST, Budget, Examples, Splits
 from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
 from engine.errors import Refused
 
 TASK = "sentence similarity"
 FEWEST = 30
-MEASURED_AT_MOST = 10_000
 LARGEST_CORPUS = 100_000
 QUICK_CORPUS = 5_000
 """What is searched on validation data, besides the right answers: enough to see damage."""
-TICK_ROWS = 10_000
 
 
 @dataclass
@@ -65,9 +63,7 @@ class _Reading:
 
     def notes(self, samples: Iterable[Sample]) -> tuple[str, ...]:
         """Sentences for the log."""
-        samples = tuple(samples)
-        sampled = f"Of {self.count:,} rows a sample of {sum(map(len, samples)):,} texts is used."
-        return (*[sampled for _ in samples[:1] if any(each.left_out for each in samples)], *self.oddities.sentences())
+        return (*sampled(self.count, samples), *self.oddities.sentences())
 
     def _label(self, row: dict[str, object]) -> Any:
         if self.found.score:

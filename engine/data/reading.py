@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from engine.data.cells import LONGEST_TEXT, digest, plain
 from engine.data.columns import LONGEST_LABEL
 from engine.data.labels import FoundLabels, KnownLabels
-from engine.data.oddities import Oddities, Tick
+from engine.data.oddities import TICK_ROWS, Oddities, Tick
 from engine.data.pairs import load_pairs, pairs_for_measuring
 from engine.data.rows import rows
-from engine.data.sampling import Sample
+from engine.data.sampling import Sample, sampled
 from engine.data.source import Files, Inspection, SplitName, files_of, inspect
-from engine.data.splits import Budget, Examples, Splits
+from engine.data.splits import MEASURED_AT_MOST, Budget, Examples, Splits
 from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
 from engine.data.texts import load_texts, texts_for_measuring
 from engine.errors import Refused
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 FEWEST = 30
 """Usable texts below which three splits mean nothing."""
-MEASURED_AT_MOST = 10_000
-TICK_ROWS = 10_000
 
 
 @dataclass
@@ -79,8 +77,10 @@ def load(
     seed: int,
     budget: Budget | None = None,
     tick: Tick | None = None,
+    *,
+    found: Inspection | None = None,
 ) -> Splits:
-    """The three splits of a source.
+    """The three splits of a source, which is looked at first unless it was and that was `found`.
 
     `labels` are the model's, in the order of its outputs; with none, they are taken from the data.
     `seed` decides which training texts are kept and in what order; the other two splits never
@@ -91,7 +91,7 @@ def load(
     only, and fewer than 30 usable texts.
     """
     budget = budget or Budget()
-    found, files = inspect(source), files_of(source)
+    found, files = found or inspect(source), files_of(source)
     if found.task == "language modelling":
         return load_texts(files, found.text, source.path, seed, budget, tick)
     if found.task == "sentence similarity":
@@ -118,7 +118,12 @@ def load(
 
 
 def load_for_measuring(
-    source: DataSource, labels: Sequence[str], budget: Budget | None = None, tick: Tick | None = None
+    source: DataSource,
+    labels: Sequence[str],
+    budget: Budget | None = None,
+    tick: Tick | None = None,
+    *,
+    found: Inspection | None = None,
 ) -> Splits:
     """All usable rows of a file (of a starter: its test split) as the test split, with nothing to learn from.
 
@@ -126,7 +131,7 @@ def load_for_measuring(
     class: a model may be asked about any number of texts.
     """
     budget = budget or Budget(test=MEASURED_AT_MOST)
-    found, files = inspect(source), files_of(source)
+    found, files = found or inspect(source), files_of(source)
     if found.task == "language modelling":
         examples, notes = texts_for_measuring(files, found.text, source.path, budget, tick)
     elif found.task == "sentence similarity":
@@ -199,9 +204,4 @@ def _key(label_names: tuple[str, ...], splits: Iterable[Examples]) -> str:
 
 
 def _notes(reading: _Reading, samples: Iterable[Sample]) -> tuple[str, ...]:
-    samples = tuple(samples)
-    sentences = [*reading.labels.notes, *reading.oddities.sentences()]
-    if any(sample.left_out for sample in samples):
-        kept = sum(len(sample) for sample in samples)
-        sentences.insert(0, f"Of {reading.count:,} rows a sample of {kept:,} texts is used.")
-    return tuple(sentences)
+    return (*sampled(reading.count, samples), *reading.labels.notes, *reading.oddities.sentences())

@@ -7,7 +7,7 @@ and a row that is added moves no other from one split to another.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 Offer = Literal["kept", "passed", "repeated", "conflict"]
@@ -64,3 +64,11 @@ class Sample:
     def _put_out(self, key: int) -> None:
         del self._kept[key]
         self._conflicts.discard(key)
+
+
+def sampled(rows: int, samples: Iterable[Sample]) -> list[str]:
+    """A sentence for the log where `samples` did not keep all of so many rows."""
+    samples = tuple(samples)
+    if not any(sample.left_out for sample in samples):
+        return []
+    return [f"Of {rows:,} rows a sample of {sum(map(len, samples)):,} texts is used."]

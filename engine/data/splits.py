@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+MEASURED_AT_MOST = 10_000
+"""Examples of a file that is only measured; of more, a sample."""
+
 
 @dataclass(frozen=True)
 class Budget:

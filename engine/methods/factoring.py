@@ -32,7 +32,7 @@ def factor(model: Model, technique: LowRank, context: Context) -> Model:
     shapes = {name: tuple(weight_of(module).shape) for name, module in layers}
     found = factorize(model.network, layers, batches, technique.energy, check=context.check, progress=context.progress)
     context.note(_in_words(layers, found.ranks))
-    left = technique.as_factored(model.profile) if found.ranks else model.profile
+    left = model.profile.as_uneven() if found.ranks else model.profile
     return model.with_profile(_counted(left, model, shapes, found.ranks))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.errors import Refused
 from engine.models.profile import Profile, RuntimeName
-from engine.technique import Forecast
+from engine.technique import Estimate, Forecast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,8 @@ Batch = Mapping[str, "np.ndarray"]
 Session = Callable[[Batch], "np.ndarray"]
 """A loaded model: a batch in, its first output in float32 out: logits [texts, labels], or states [texts, tokens, …]."""
 SIZE_ERROR = 0.02
+LEAST_COVERAGE = 0.9
+"""Share of the weights that must have become narrow."""
 BASIS = "measured on a 2-core machine with AVX512-VNNI"
 
 
@@ -119,6 +121,28 @@ class Runtime(ABC):
         """How far `stored_bytes` may be off (relative): 2 %, and more only where there is hardly any weight."""
         return max(SIZE_ERROR, self.uncertain_bytes / self.stored_bytes(profile))
 
+    def estimate(
+        self,
+        left: Profile,
+        *,
+        line: str,
+        quality: str = "Only measuring will tell.",
+        speed: Forecast | None = None,
+        unsure: float = 0.0,
+    ) -> Estimate:
+        """What a card says of a step that leaves `left`: size by counting, speed by the work that is left.
+
+        `line` is the step's own sentence; `unsure` is how far it may be off (relative) besides the runtime's own error.
+        """
+        return Estimate(
+            size_bytes=self.stored_bytes(left),
+            size_error=self.size_error(left) + unsure,
+            speed=speed or self.forecast(left),
+            quality=quality,
+            line=line,
+            loads_plainly=left.loads_plainly,
+        )
+
     @abstractmethod
     def stored_bytes(self, profile: Profile) -> int:
         """Bytes of a whole saved folder of this profile (weights, graph, tokenizer, config)."""
@@ -137,3 +161,12 @@ class Runtime(ABC):
     def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
         """Load a saved folder of a causal language model on the CPU; as `load` otherwise."""
         raise Refused(f"{self.title} cannot run text generators here yet. Choose OpenVINO or PyTorch.")
+
+
+def check_coverage(title: str, coverage: float, bits: int, instead: str, *, of: str = "the weights") -> None:
+    """Raise `Refused` where a runtime's library narrowed less of a model than was asked, without a word."""
+    if coverage < LEAST_COVERAGE:
+        raise Refused(
+            f"{title} could write only {coverage:.0%} of {of} in {bits} bits, so the file would hardly shrink. "
+            f"Choose {instead}."
+        )

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
-from engine.errors import Refused
 from engine.models.profile import Profile, RuntimeName
-from engine.runtimes.base import Batch, Runtime, Session
+from engine.runtimes.base import Batch, Runtime, Session, check_coverage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +25,6 @@ SINGLE_FILE_LIMIT = 1_900_000_000
 """protobuf holds at most 2 GiB; beyond this the weights go beside the graph."""
 GRAPH_BYTES = {32: (5_300, 3_980), 16: (6_000, 5_550), 8: (9_000, 9_750)}
 """Bits → graph alone: for the model, and for each layer (read off exports of the contract suite's models)."""
-LEAST_COVERAGE = 0.9
 
 
 class OnnxRuntime(Runtime):
@@ -138,11 +136,7 @@ def _to_int8(graph: Any) -> Any:
         )
         narrowed = onnx.load(out)
     coverage = 1 - _weight_count(narrowed, onnx.TensorProto.FLOAT) / max(before, 1)
-    if coverage < LEAST_COVERAGE:
-        raise Refused(
-            f"ONNX Runtime could write only {coverage:.0%} of the weights in 8 bits, so the file would hardly shrink. "
-            "Choose OpenVINO or 16 bits."
-        )
+    check_coverage(OnnxRuntime.title, coverage, 8, "OpenVINO or 16 bits")
     return narrowed
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
-from engine.errors import Refused
 from engine.models.headers import WEIGHTS, holds_weights
 from engine.models.profile import Profile, RuntimeName, read_config
-from engine.runtimes.base import Batch, Runtime, Session, Writer
+from engine.runtimes.base import Batch, Runtime, Session, Writer, check_coverage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +23,6 @@ HEADER_BYTES = 112
 """Bytes of a safetensors header for one tensor: its name, type, shape and place."""
 INT8_HEADER_BYTES = 780
 """What torchao writes besides for each matrix in 8 bits: how its numbers, scales and zero points belong together."""
-
-LEAST_COVERAGE = 0.9
 
 
 class TorchRuntime(Runtime):
@@ -160,9 +157,5 @@ def _save_int8(network: PreTrainedModel, folder: Path) -> None:
     }
     done = sum(weight.numel() for weight in matrices.values() if isinstance(weight, TorchAOBaseTensor))
     coverage = done / max(1, sum(weight.numel() for weight in matrices.values()))
-    if coverage < LEAST_COVERAGE:
-        raise Refused(
-            f"PyTorch could write only {coverage:.0%} of the layers' weights in 8 bits, so the file would hardly "
-            "shrink. Choose OpenVINO or 16 bits."
-        )
+    check_coverage(TorchRuntime.title, coverage, 8, "OpenVINO or 16 bits", of="the layers' weights")
     narrowed.save_pretrained(folder)

@@ -14,8 +14,7 @@ import nncf
 import numpy as np
 from nncf.quantization.advanced_parameters import AdvancedCompressionParameters, GroupSizeFallbackMode
 
-from engine.errors import Refused
-from engine.runtimes.base import Batch
+from engine.runtimes.base import Batch, check_coverage
 from engine.runtimes.exporting import hushed
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from engine.models.profile import Storage
 
-LEAST_COVERAGE = 0.9
 NARROW = ("u8", "i8", "u4", "i4")
 METHODS: Mapping[str, dict[str, Any]] = {
     "": {},
@@ -52,11 +50,7 @@ def compress(graph: openvino.Model, storage: Storage, calibration: Sequence[Batc
                 )
             graph = _to_int4(graph, storage, calibration)
     coverage = _numbers(graph, NARROW) / max(could, 1)
-    if coverage < LEAST_COVERAGE:
-        raise Refused(
-            f"OpenVINO could write only {coverage:.0%} of the weights in {storage.bits} bits, so the file would hardly "
-            "shrink. Choose 16 bits."
-        )
+    check_coverage("OpenVINO", coverage, storage.bits, "16 bits")
     return graph, coverage
 
 

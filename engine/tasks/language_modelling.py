@@ -24,6 +24,7 @@ from engine.statistics import mean_of_sums, relative_growth, weighted_difference
 from engine.tasks.base import Done, Piece, Reader, Task, TaskName, TrainingBatch, Workload
 from engine.tasks.divergence import Kept, log_softmax, spread
 from engine.tasks.windows import WindowEncoder, tiled
+from engine.tasks.words import network_session
 from engine.tasks.writing import write
 
 if TYPE_CHECKING:
@@ -254,20 +255,11 @@ class _Network:
     """A network in memory as something that scores."""
 
     def __init__(self, network: nn.Module, check: Callable[[], None]) -> None:
-        self._network, self._check = network, check
+        self._session = network_session(network, check, use_cache=False)
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
         """[windows, tokens] → [windows, tokens, vocabulary]."""
-        import torch
-
-        self._check()
-        was_training = self._network.training
-        self._network.eval()
-        with torch.inference_mode():
-            device = next(self._network.parameters()).device
-            found = self._network(input_ids=torch.from_numpy(ids).to(device), use_cache=False).logits
-        self._network.train(was_training)
-        return found.float().cpu().numpy()
+        return self._session({"input_ids": ids})
 
 
 def _exp(value: float) -> float:

@@ -41,8 +41,11 @@ def outputs_of(session: Session, encoder: Encoder, texts: Sequence[str], done: D
 Pool = Callable[[np.ndarray, "Batch"], np.ndarray]
 
 
-def network_session(network: nn.Module, check: Callable[[], None]) -> Session:
-    """A network in memory as a session: its first output, in eval mode and without gradients."""
+def network_session(network: nn.Module, check: Callable[[], None], **options: object) -> Session:
+    """A network in memory as a session: its first output, in eval mode and without gradients.
+
+    `options` go to the network beside each batch.
+    """
     import torch
 
     def session(batch: Batch) -> np.ndarray:
@@ -52,7 +55,7 @@ def network_session(network: nn.Module, check: Callable[[], None]) -> Session:
         network.eval()
         with torch.inference_mode():
             inputs = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-            found = network(**inputs)[0].float().cpu().numpy()
+            found = network(**inputs, **options)[0].float().cpu().numpy()
         network.train(was_training)
         return found
 

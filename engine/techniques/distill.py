@@ -116,15 +116,8 @@ class Distill(Technique):
     def estimate(self, profile: Profile) -> Estimate:
         """Size by counting the layers that stay; speed by the work that is left."""
         left = self.after(profile)
-        runtime = runtime_named(left.storage.runtime)
-        return Estimate(
-            size_bytes=runtime.stored_bytes(left),
-            size_error=runtime.size_error(left),
-            speed=runtime.forecast(left),
-            quality="Only measuring will tell.",
-            line=f"{left.layers} of {profile.layers} layers stay; learns for {self.minutes:g} min on your texts.",
-            loads_plainly=left.loads_plainly,
-        )
+        line = f"{left.layers} of {profile.layers} layers stay; learns for {self.minutes:g} min on your texts."
+        return runtime_named(left.storage.runtime).estimate(left, line=line)
 
     def apply(self, model: Model, context: Context) -> Model:
         """Copy the layers, then learn from the original until the time is up."""

@@ -1,7 +1,7 @@
 """Learning from your data: to win back quality after other steps, or to suit the model to its field.
 
 LoRA (Hu et al. 2021, arXiv:2106.09685) learns two thin matrices beside each wide one and adds them
-in before the folder is written; rank 0 trains every weight.
+in before the folder is written.
 """
 
 from __future__ import annotations
@@ -135,15 +135,8 @@ class FineTune(Technique):
 
     def estimate(self, profile: Profile) -> Estimate:
         """Same size, same speed: only the numbers change."""
-        runtime = runtime_named(profile.storage.runtime)
-        return Estimate(
-            size_bytes=runtime.stored_bytes(profile),
-            size_error=runtime.size_error(profile),
-            speed=runtime.forecast(profile),
-            quality="Only measuring will tell.",
-            line=f"Learns for {self.minutes:g} min on your texts. It makes nothing smaller or faster.",
-            loads_plainly=profile.loads_plainly,
-        )
+        line = f"Learns for {self.minutes:g} min on your texts. It makes nothing smaller or faster."
+        return runtime_named(profile.storage.runtime).estimate(profile, line=line)
 
     def apply(self, model: Model, context: Context) -> Model:
         """Train, from the last checkpoint where there is one."""

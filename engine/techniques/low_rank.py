@@ -66,34 +66,20 @@ class LowRank(Technique):
         if share == 1.0:
             return profile
         parts = {"attention": profile.attention, "feed_forward": profile.feed_forward}
-        return self.as_factored(profile).model_copy(
-            update={name: _thinned(part, share) for name, part in parts.items()}
-        )
-
-    def as_factored(self, profile: Profile) -> Profile:
-        """The same parts, in a network that config.json cannot describe."""
-        return profile.as_uneven()
+        return profile.as_uneven().model_copy(update={name: _thinned(part, share) for name, part in parts.items()})
 
     def estimate(self, profile: Profile) -> Estimate:
         """A guess at the size, and so at the speed: both depend on the weights."""
         left = self.after(profile)
         runtime = runtime_named(left.storage.runtime)
-        size, unsure = runtime.stored_bytes(left), 0.0
-        if left != profile:
-            factored = 4 * (profile.attention.matrices + profile.feed_forward.matrices)
-            unsure = SHARE_ERROR * factored / size
-        return Estimate(
-            size_bytes=size,
-            size_error=runtime.size_error(left) + unsure,
-            speed=runtime.forecast(left),
-            quality="Only measuring will tell." if left != profile else "Nothing is taken out.",
-            line=(
-                f"About {_share_at(self.energy):.0%} of the layers' weights stay. "
-                "Loads through ONNX or OpenVINO, not with plain from_pretrained."
-                if left != profile
-                else "Every matrix stays as it is."
-            ),
-            loads_plainly=left.loads_plainly,
+        if left == profile:
+            return runtime.estimate(left, line="Every matrix stays as it is.", quality="Nothing is taken out.")
+        factored = 4 * (profile.attention.matrices + profile.feed_forward.matrices)
+        return runtime.estimate(
+            left,
+            unsure=SHARE_ERROR * factored / runtime.stored_bytes(left),
+            line=f"About {_share_at(self.energy):.0%} of the layers' weights stay. "
+            "Loads through ONNX or OpenVINO, not with plain from_pretrained.",
         )
 
     def apply(self, model: Model, context: Context) -> Model:

@@ -58,18 +58,13 @@ class Pca(Technique):
     def estimate(self, profile: Profile) -> Estimate:
         """The size grows by one matrix; what shrinks is every index made with the model."""
         left = self.after(profile)
-        runtime = runtime_named(left.storage.runtime)
         times = profile.hidden / self.dimensions
-        return Estimate(
-            size_bytes=runtime.stored_bytes(left),
-            size_error=runtime.size_error(left),
-            speed=runtime.forecast(left),
-            quality="Only measuring will tell.",
+        return runtime_named(left.storage.runtime).estimate(
+            left,
             line=(
                 f"Vectors of {self.dimensions} numbers for {profile.hidden}: an index of them is {times:.1f}× smaller. "
                 "Same model, same speed."
             ),
-            loads_plainly=left.loads_plainly,
         )
 
     def apply(self, model: Model, context: Context) -> Model:

@@ -159,15 +159,8 @@ class Prune(Technique):
     def estimate(self, profile: Profile) -> Estimate:
         """Size by counting what is left; speed by the work that is left."""
         left = self.after(profile)
-        runtime = runtime_named(left.storage.runtime)
-        return Estimate(
-            size_bytes=runtime.stored_bytes(left),
-            size_error=runtime.size_error(left),
-            speed=runtime.forecast(left),
-            quality="Only measuring will tell." if self.sparsity else "Nothing is taken out.",
-            line=self._line(profile, left),
-            loads_plainly=left.loads_plainly,
-        )
+        quality = "Only measuring will tell." if self.sparsity else "Nothing is taken out."
+        return runtime_named(left.storage.runtime).estimate(left, line=self._line(profile, left), quality=quality)
 
     def apply(self, model: Model, context: Context) -> Model:
         """Judge, remove, and train to recover if asked."""

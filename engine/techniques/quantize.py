@@ -143,8 +143,6 @@ class Quantize(Technique):
     def estimate(self, profile: Profile) -> Estimate:
         """Size by arithmetic; speed from what this kind of machine showed; quality only by measuring."""
         left = self.after(profile)
-        runtime = runtime_named(left.storage.runtime)
-        speed = runtime.forecast(left)
         if self.bits == 32:
             line = "Every number stays as it is: same answers, same size; the speed is the runtime's."
         elif self.bits == 16:
@@ -155,14 +153,8 @@ class Quantize(Technique):
             line = "Layers at an eighth, vocabulary at a quarter of the size; answers do change, so measure." + _misfit(
                 left
             )
-        return Estimate(
-            size_bytes=runtime.stored_bytes(left),
-            size_error=runtime.size_error(left),
-            speed=speed,
-            quality="Only measuring will tell." if self.bits < 32 else "The same answers, but for rounding.",
-            line=line,
-            loads_plainly=left.loads_plainly,
-        )
+        quality = "Only measuring will tell." if self.bits < 32 else "The same answers, but for rounding."
+        return runtime_named(left.storage.runtime).estimate(left, line=line, quality=quality)
 
     def apply(self, model: Model, context: Context) -> Model:
         """Write the model for each candidate runtime and keep the fastest that stays above the floor."""

@@ -64,14 +64,10 @@ class TrainHead(Technique):
     def estimate(self, profile: Profile) -> Estimate:
         """The size hardly changes; the quality is what the training data teach."""
         left = self.after(profile)
-        runtime = runtime_named(left.storage.runtime)
-        return Estimate(
-            size_bytes=runtime.stored_bytes(left),
-            size_error=runtime.size_error(left),
-            speed=Forecast(low=1.0, high=1.0, certainty="exact", basis="the same layers run"),
-            quality="Only measuring will tell.",
+        return runtime_named(left.storage.runtime).estimate(
+            left,
             line=f"A new layer chooses among your labels, trained for {self.minutes:g} min. It makes nothing smaller.",
-            loads_plainly=True,
+            speed=Forecast(low=1.0, high=1.0, certainty="exact", basis="the same layers run"),
         )
 
     def apply(self, model: Model, context: Context) -> Model:

@@ -64,18 +64,15 @@ class Vocabulary(Technique):
         """Size by counting rows; the tokenizer's own file is taken to shrink alike."""
         left = self.after(profile)
         runtime = runtime_named(left.storage.runtime)
-        size = runtime.stored_bytes(left)
-        return Estimate(
-            size_bytes=size,
+        return runtime.estimate(
+            left,
             # The words that leave are not as long, on average, as those that stay.
-            size_error=runtime.size_error(left) + 0.3 * (profile.tokenizer_bytes - left.tokenizer_bytes) / size,
-            speed=runtime.forecast(left),
+            unsure=0.3 * (profile.tokenizer_bytes - left.tokenizer_bytes) / runtime.stored_bytes(left),
             quality="Only measuring will tell." if self.keep < 1.0 else "Nothing is taken out.",
             line=(
                 f"{profile.vocabulary - left.vocabulary:,} of {profile.vocabulary:,} tokens leave: a smaller file; "
                 "the layers run as before, on slightly longer texts."
             ),
-            loads_plainly=left.loads_plainly,
         )
 
     def apply(self, model: Model, context: Context) -> Model:
