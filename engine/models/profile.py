@@ -29,6 +29,8 @@ class Storage(Frozen):
     bits: Literal[32, 16, 8, 4] = 32
     group_size: int = 0
     """Neighbours in a row that share a scale, for 4 bits."""
+    vocabulary_bits: Literal[8, 4] = 8
+    """What word embeddings and the output head of a text generator have where the layers have 4 bits."""
     method: str = ""
     """How 4 bits were found, for instance "awq"."""
     kept: float = 0.0

@@ -7,16 +7,16 @@ from engine.models.profile import Profile
 MODEL_TYPES = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
 """Values of `model_type` whose graph is written out here."""
 GRAPH_BYTES = {
-    "gpt2": {32: (17_300, 32_700), 16: (19_500, 39_800), 8: (25_000, 44_500), 4: (25_000, 48_600)},
-    "llama": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
-    "mistral": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
-    "qwen2": {32: (22_000, 54_200), 16: (25_000, 65_400), 8: (29_000, 75_000), 4: (29_000, 82_300)},
-    "qwen3": {32: (22_000, 61_900), 16: (24_000, 73_700), 8: (26_000, 82_800), 4: (26_000, 90_100)},
+    "gpt2": {32: (15_400, 22_500), 16: (18_200, 27_400), 8: (19_400, 28_200), 4: (24_000, 34_900)},
+    "llama": {32: (22_000, 34_500), 16: (25_400, 38_200), 8: (24_700, 44_300), 4: (27_400, 56_000)},
+    "mistral": {32: (22_000, 34_500), 16: (25_400, 38_200), 8: (24_700, 44_300), 4: (27_400, 56_000)},
+    "qwen2": {32: (22_000, 36_700), 16: (25_400, 41_700), 8: (24_700, 46_500), 4: (27_400, 58_200)},
+    "qwen3": {32: (22_000, 41_600), 16: (25_000, 46_100), 8: (24_700, 51_400), 4: (27_200, 63_100)},
 }
 """Bits → the XML alone: for the model, and for each layer (read off files of 2 and 6 layers)."""
 LEAST_GROUP = 32
-ROW_BYTES = 3
-"""At 8 bits, each row of a matrix has a scale of 16 bits and a zero point of 8."""
+ROW_BYTES = 2
+"""At 8 bits, each row of a matrix has a scale of 16 bits."""
 GROUP_BYTES = 2.5
 """At 4 bits, each group has a scale of 16 bits and a zero point of 4."""
 
@@ -51,9 +51,12 @@ def decoder_bytes(profile: Profile) -> int:
 
 
 def narrow_bytes(profile: Profile) -> int:
-    """Weights at 8 or 4 bits: what lies outside the layers has 8, vectors have 32."""
+    """Weights at 8 or 4 bits: the head of a classifier has 8, vectors have 32."""
     storage = profile.storage
-    around = sum(part.matrices + ROW_BYTES * part.rows for part in (profile.embeddings, profile.head))
+    vocabulary = storage.vocabulary_bits if storage.bits == 4 else 8
+    head = vocabulary if profile.writes else 8
+    around = matrix_bytes(profile.embeddings.matrices, profile.hidden, vocabulary, storage.group_size)
+    around += matrix_bytes(profile.head.matrices, profile.hidden, head, storage.group_size)
     vectors = 4 * sum(part.vectors for part in profile.parts.values())
     kept = storage.kept if storage.bits == 4 else 1.0
     blocks = sum(

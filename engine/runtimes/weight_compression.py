@@ -1,12 +1,13 @@
 """Weight-only 8 and 4 bits for OpenVINO, by NNCF, and how much of the model that reached.
 
-8 bits: one scale and zero point a row. 4 bits: one a group of neighbours in a row; word embeddings,
-output head and the layers that `Storage.protected` names stay at 8 bits.
+8 bits: one scale a row. 4 bits: a scale and a zero point for each group of neighbours in a row; the
+layers that `Storage.protected` names and the head of a classifier stay at 8 bits, and the vocabulary
+(word embeddings, the output head of a text generator) has as many as `Storage.vocabulary_bits` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -40,32 +41,54 @@ def compress(graph: openvino.Model, storage: Storage, calibration: Sequence[Batc
     """
     could = _numbers(graph, ("f32",))
     with hushed():
-        if storage.bits == 8:
-            graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
+        if storage.bits == 4:
+            embeddings, head = _around(graph)
+            graph = _narrowed(graph, embeddings, storage.vocabulary_bits, storage)
+            graph = _narrowed(graph, [*head, *storage.protected], 8, storage)
+            graph = _layers_to_int4(graph, storage, calibration)
         else:
-            if storage.protected:
-                rest = [name for name in _weighted(graph) if name not in storage.protected]
-                graph = nncf.compress_weights(
-                    graph, mode=nncf.CompressWeightsMode.INT8_ASYM, ignored_scope=nncf.IgnoredScope(names=rest)
-                )
-            graph = _to_int4(graph, storage, calibration)
+            graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_SYM)
     coverage = _numbers(graph, NARROW) / max(could, 1)
     check_coverage("OpenVINO", coverage, storage.bits, "16 bits")
     return graph, coverage
 
 
-def _to_int4(graph: openvino.Model, storage: Storage, calibration: Sequence[Batch]) -> openvino.Model:
+def _around(graph: openvino.Model) -> tuple[list[str], list[str]]:
+    """Operations that read the vocabulary, and the head of a model that does not write."""
+    weighted = {node.get_friendly_name(): node.get_type_name() for node in _weighted(graph)}
+    head = [name for name, kind in weighted.items() if kind == "MatMul"][-1:]
+    vocabulary = [name for name, kind in weighted.items() if kind == "Gather"]
+    return (vocabulary + head, []) if graph.get_sinks() else (vocabulary, head)  # only text generators keep a cache
+
+
+def _narrowed(graph: openvino.Model, names: Iterable[str], bits: int, storage: Storage) -> openvino.Model:
+    """The graph with what these operations read in 8 or 4 bits, rounded to the nearest; nothing else changes."""
+    rest = [node.get_friendly_name() for node in _weighted(graph) if node.get_friendly_name() not in set(names)]
+    ignored = nncf.IgnoredScope(names=rest)
+    if bits == 8:
+        return nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_SYM, ignored_scope=ignored)
+    return nncf.compress_weights(graph, ignored_scope=ignored, **_grouped(storage))
+
+
+def _grouped(storage: Storage) -> dict[str, Any]:
+    return {
+        "mode": nncf.CompressWeightsMode.INT4_ASYM,
+        "group_size": storage.group_size,
+        "all_layers": True,  # the others were narrowed before
+        "advanced_parameters": AdvancedCompressionParameters(group_size_fallback_mode=GroupSizeFallbackMode.ADJUST),
+    }
+
+
+def _layers_to_int4(graph: openvino.Model, storage: Storage, calibration: Sequence[Batch]) -> openvino.Model:
     names = {name for entry in graph.inputs for name in entry.names}
     feeds = [_feed(batch, names) for batch in calibration]
     method = METHODS[storage.method]
     return nncf.compress_weights(
         graph,
-        mode=nncf.CompressWeightsMode.INT4_ASYM,
-        group_size=storage.group_size,
         ratio=1.0 if storage.protected else 1 - storage.kept,  # unnamed layers are picked by NNCF's own measure
         dataset=nncf.Dataset(feeds) if method else None,
         subset_size=max(1, len(feeds)),
-        advanced_parameters=AdvancedCompressionParameters(group_size_fallback_mode=GroupSizeFallbackMode.ADJUST),
+        **_grouped(storage),
         **method,
     )
 
@@ -81,13 +104,13 @@ def _feed(batch: Batch, names: set[str]) -> dict[str, np.ndarray]:
     return {name: array for name, array in {**made, **batch}.items() if name in names}
 
 
-def _weighted(graph: openvino.Model) -> Iterator[str]:
-    """Names of the operations that read a matrix of 32-bit weights."""
+def _weighted(graph: openvino.Model) -> Iterator[Any]:
+    """The operations that read a matrix of 32-bit weights."""
     for node in graph.get_ordered_ops():
         if node.get_type_name() in ("MatMul", "Gather") and any(
             _is_matrix(source.get_node(), ("f32",)) for source in node.input_values()
         ):
-            yield node.get_friendly_name()
+            yield node
 
 
 def _numbers(graph: openvino.Model, kinds: tuple[str, ...]) -> int:
