@@ -84,6 +84,21 @@ def walk(
                 stream.finish(name, _outputs(network, name, stream.counted(batches), check))
 
 
+def from_each_block(
+    network: nn.Module, layers: Layers, batches: Batches, check: Check = never
+) -> Iterator[tuple[list[tuple[str, nn.Module]], Callable[[], Batches]]]:
+    """For each block, in order: its layers, and a way to get the batches, for which blocks before it do no work.
+
+    So a change in one block is followed to the end without what comes before it; to be closed where it is left early.
+    """
+    batches = list(batches)
+    stream = _Stream(network)
+    for name, block in blocks_of(layers):
+        with stream.skipping():
+            yield block, functools.partial(stream.counted, batches)
+            stream.finish(name, _outputs(network, name, stream.counted(batches), check))
+
+
 class _Stream:
     """Texts on their way through a network: what each finished block gave for each batch."""
 

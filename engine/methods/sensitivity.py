@@ -6,11 +6,13 @@ from the untouched model's, on calibration texts; rounding is to the nearest of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import torch
 
+from engine.methods.calibration import from_each_block
 from engine.models.importance import projections_in_layers
 from engine.runtimes.decoder_size import fitting_group
 
@@ -30,19 +32,22 @@ def layer_sensitivity(
     The network is left as it was. `progress(done, total)` is called before each layer.
     """
     projections = projections_in_layers(model.network, model.family)
+    layers = [(name, model.network.get_submodule(name)) for name in projections]
     ids = _some_tokens(calibration)
     found: list[tuple[str, float]] = []
     with torch.inference_mode():
         wanted = [_log_shares(model, batch) for batch in ids]
-        for done, (name, projection) in enumerate(projections.items()):
-            progress(done, len(projections))
-            weight = projection.weight
-            before = weight.clone()
-            try:
-                weight.copy_(rounded_to_nearest(weight, group_size))
-                found.append((name, _divergence(model, ids, wanted)))
-            finally:
-                weight.copy_(before)
+        with closing(from_each_block(model.network, layers, ids)) as blocks:
+            for block, batches in blocks:
+                for name, _ in block:
+                    progress(len(found), len(projections))
+                    weight = projections[name].weight
+                    before = weight.clone()
+                    try:
+                        weight.copy_(rounded_to_nearest(weight, group_size))
+                        found.append((name, _divergence(model, batches(), wanted)))
+                    finally:
+                        weight.copy_(before)
     return found
 
 
@@ -74,25 +79,25 @@ def rounded_to_nearest(weight: torch.Tensor, group_size: int) -> torch.Tensor:
     return ((steps_up - zero) * scale).reshape(weight.shape)
 
 
-def _some_tokens(calibration: Sequence[Batch]) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
+def _some_tokens(calibration: Sequence[Batch]) -> list[Mapping[str, torch.Tensor]]:
+    found: list[Mapping[str, torch.Tensor]] = []
     room = MOST_TOKENS
     for batch in calibration:
         ids = torch.from_numpy(batch["input_ids"])[:, :room]
         if room <= 0 or ids.shape[1] == 0:
             break
-        found.append(ids)
+        found.append({"input_ids": ids})
         room -= ids.numel()
     return found
 
 
-def _log_shares(model: Model, ids: torch.Tensor) -> torch.Tensor:
-    return model.network(input_ids=ids, use_cache=False).logits.log_softmax(dim=-1)
+def _log_shares(model: Model, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return model.network(**batch, use_cache=False).logits.log_softmax(dim=-1)
 
 
-def _divergence(model: Model, ids: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:
+def _divergence(model: Model, batches: Iterable[Mapping[str, torch.Tensor]], wanted: list[torch.Tensor]) -> float:
     total = sum(
         float((log_shares.exp() * (log_shares - _log_shares(model, batch))).sum())
-        for batch, log_shares in zip(ids, wanted, strict=True)
+        for batch, log_shares in zip(batches, wanted, strict=True)
     )
-    return max(0.0, total / sum(batch.numel() for batch in ids))
+    return max(0.0, total / sum(log_shares.shape[:-1].numel() for log_shares in wanted))

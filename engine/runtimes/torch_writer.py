@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,16 +17,17 @@ class TorchWriter(Writer):
     """`from_pretrained` of the folder alone, offline; `full_precision` computes in 32 bits whatever is stored."""
 
     def __init__(self, folder: Path, threads: int, *, full_precision: bool = False) -> None:
-        from engine.models.model import quiet
-
         torch.set_num_threads(threads)
-        with quiet():
-            self._network = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True
-            ).eval()
+        self._network = self._opened(folder, torch.float32 if full_precision else "auto")
         self._cache = DynamicCache(config=self._network.config)
         self.longest = longest_text(read_config(folder))
         self.vocabulary = self._network.config.vocab_size
+
+    def _opened(self, folder: Path, dtype: Any) -> Any:
+        from engine.models.model import quiet
+
+        with quiet():
+            return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True).eval()
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
         """All logits of whole windows."""

@@ -26,7 +26,7 @@ CALIBRATION_TEXTS = 256
 
 def torch_ao_dynamic(original: Path, folder: Path, texts: tuple[str, ...]) -> None:
     """`torch.ao.quantization.quantize_dynamic({Linear})`; what it makes has to be pickled as a state_dict."""
-    network = _dynamic(open_model(original).network)
+    network = dynamic(open_model(original).network)
     torch.save(network.state_dict(), folder / "state_dict.pt")
     network.config.save_pretrained(folder)
     copy_tokenizer(original, folder)
@@ -84,7 +84,7 @@ class TorchAoBench(Bench):
         folder = Path(request["folder"])
         with quiet():
             network = AutoModelForSequenceClassification.from_config(AutoConfig.from_pretrained(folder)).eval()
-        network = _dynamic(network)
+        network = dynamic(network)
         network.load_state_dict(torch.load(folder / "state_dict.pt", weights_only=False))
 
         def session(batch: Any) -> Any:
@@ -106,7 +106,8 @@ class HandProcess(BenchProcess):
         return [sys.executable, __file__]
 
 
-def _dynamic(network: Any) -> Any:
+def dynamic(network: Any) -> Any:
+    """The textbook's one line."""
     import warnings
 
     with warnings.catch_warnings():

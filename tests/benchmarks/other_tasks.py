@@ -9,15 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hand_language
+
+from engine.baseline import baseline_of, load_again
+from engine.events import Event, Progress
+from engine.measure.referee import Referee
+from engine.models.resolve import resolve
 from engine.presets import PRESETS
-from engine.recipe import recipe_from
-from engine.run import Comparison, Difference, Measurement, Ratio
+from engine.recipe import Recipe, recipe_from
+from engine.run import Comparison, Difference, Measurement, Ratio, Run
 from engine.runner import run
 
 Say = Callable[[str], None]
-WRITER, EMBEDDER = "starter:definition-writer", "starter:minilm"
+WRITER, DEFINITIONS, EMBEDDER = "starter:definition-writer", "starter:definitions", "starter:minilm"
 FOUR = {"bits": 4, "runtime": "openvino", "group_size": 32}
-LARGE = Path(__file__).parent / "probes" / "large_export.py"
+PROBES = Path(__file__).parent / "probes"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ LANGUAGE = (
         Row(f"4 bits, {method}, OpenVINO", [{"quantize": FOUR | {"method": method}}])
         for method in ("round-to-nearest", "awq", "gptq", "scale estimation")
     ),
+    Row("4 bits, AWQ, groups of 64", [{"quantize": FOUR | {"method": "awq", "group_size": 64}}]),
+    Row("4 bits, vocabulary at 8", [{"quantize": FOUR | {"vocabulary_bits": 8}}]),
     Row("4 bits, a quarter of the layers at 8", [{"quantize": FOUR | {"protected": 0.25}}]),
     *(
         Row(f"50 % zeros, {name}", [{"prune": {"structure": "weights", "sparsity": 0.5, "importance": importance}}])
@@ -52,24 +60,34 @@ EMBEDDING = (
 )
 SMALLEST = (
     Row(
-        "Smallest, with a quarter of the vocabulary",
+        "Smallest, with three tenths of the vocabulary",
         [
             {"prune": {"structure": "feed-forward neurons", "sparsity": 0.25}},
             {"distill": {"layers": 0.5, "minutes": 8}},
-            {"vocabulary": {"keep": 0.25}},
+            {"vocabulary": {"keep": 0.3}},
+            {"fine_tune": {"minutes": 4}},
             {"quantize": {"bits": 8}},
         ],
     ),
 )
 
 
+class HandReferee(Referee):
+    """A referee who can also open what only its maker can."""
+
+    opens = hand_language.HandProcess
+
+
 def sections(say: Say) -> list[str]:
     """Tables for the starters."""
     return [
-        "Language model (the definition writer):\n\n" + table(WRITER, "starter:definitions", LANGUAGE, say),
+        "Language model (the definition writer), against torch in 32 bits with a key-value cache. Changes in brackets "
+        "are in percent of perplexity (negative is worse) and in points:\n\n"
+        + table(WRITER, DEFINITIONS, LANGUAGE, say, by_hand),
         "Embedder (the reverse dictionary):\n\n" + table(EMBEDDER, "starter:reverse", EMBEDDING, say),
         "Classification:\n\n" + table("starter:kinds-minilm", "starter:kinds", SMALLEST, say),
-        large_export(say),
+        probe("large_export.py", say),
+        probe("against_llama_cpp.py", say),
     ]
 
 
@@ -81,27 +99,75 @@ def any_model(model: str, data: str | None, say: Say) -> str:
     return table(model, data or "starter:kinds", rows, say)
 
 
-def table(model: str, data: str, rows: tuple[Row, ...] | list[Row], say: Say) -> str:
-    """One line a row: size, quality, all speeds."""
+def table(
+    model: str,
+    data: str,
+    rows: tuple[Row, ...] | list[Row],
+    say: Say,
+    more: Callable[[Run, Say], list[str]] = lambda run, say: [],
+) -> str:
+    """One line a row: size, quality, all speeds; then those of `more`, and how exact the cards were about size."""
     lines: list[str] = []
+    told: list[str] = []
+    last = None
     for row in rows:
         say(row.name)
-        found = run(recipe_from({"model": model, "data": data, "steps": row.steps}), lambda _: None)
+        recipe = recipe_from({"model": model, "data": data, "steps": row.steps})
+        converted = Converted()
+        found = run(recipe, converted)
         if found.optimized is None or found.comparison is None or found.baseline is None:
             lines.append(f"| {row.name} | {found.status.value}: {found.reason} |")
             continue
-        if not lines or not lines[0].startswith("| route"):
-            lines = [*_head(found.comparison), *lines]
+        lines = lines if last else [*_head(found.comparison), *lines]
+        last = found
         lines.append(_line(row.name, found.baseline, found.optimized, found.comparison))
-    return "\n".join(lines)
+        told.append(f"{row.name}: {_foretold(recipe, found)}{converted.share}")
+    lines += more(last, say) if last else []
+    return "\n".join(lines) + "\n\nThe file beside what the card foretold: " + "; ".join(told) + "."
 
 
-def large_export(say: Say) -> str:
-    """Seconds and peak memory of writing a random-weight Llama of 135 M parameters at 8 bits for OpenVINO."""
-    say("export of a 135 M-parameter Llama")
+def by_hand(finished: Run, say: Say) -> list[str]:
+    """The routes by hand, judged on the same windows against the same original."""
+    baseline = baseline_of(finished)
+    assert finished.baseline is not None
+    data = load_again(baseline, Recipe.model_validate(finished.recipe), None)
+    lines = []
+    for name, make in hand_language.ROUTES.items():
+        say(name)
+        with tempfile.TemporaryDirectory() as place:
+            make(baseline.folder, Path(place))
+            with HandReferee(baseline, data, lambda: None) as referee:
+                found = referee.judge(Path(place), "8 bits", lambda *_: None)
+        lines.append(_line(name, finished.baseline, found.measurement, found.comparison))
+    return lines
+
+
+class Converted:
+    """Listens for how much of a model became narrow."""
+
+    def __init__(self) -> None:
+        self.share = ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress) and "of the weights have" in event.message:
+            self.share = f" ({event.message.rpartition(': ')[2]})"
+
+
+def probe(name: str, say: Say) -> str:
+    """The sentence that a probe prints last, in a process of its own."""
+    say(name)
     with tempfile.TemporaryDirectory() as place:
-        ended = subprocess.run([sys.executable, str(LARGE), place], capture_output=True, text=True, check=True)
+        ended = subprocess.run([sys.executable, str(PROBES / name), place], capture_output=True, text=True, check=True)
     return ended.stdout.strip().splitlines()[-1]
+
+
+def _foretold(recipe: Recipe, found: Run) -> str:
+    """How far the folder is from the last card's size."""
+    profile = resolve(recipe.model).profile
+    for step in recipe.steps[:-1]:
+        profile = step.after(profile)
+    assert found.optimized is not None
+    return f"{(found.optimized.size_bytes or 0) / recipe.steps[-1].estimate(profile).size_bytes - 1:+.2%}"
 
 
 def _head(comparison: Comparison) -> list[str]:
