@@ -33,7 +33,8 @@ CHANGING_POSITIONS = ("dynamic", "longrope")
 def decoder_graph(network: Any) -> openvino.Model:
     """The graph of a causal `transformers` network in 32 bits; its constants share the network's memory.
 
-    Stateful for a language model; a network with a `score` head becomes a classifier's. Raises `Refused` where the architecture has a part that is not written out here.
+    Stateful for a language model; one with a `score` head becomes a classifier. Raises `Refused` where the
+    architecture has a part that is not written out here.
     """
     kind = network.config.model_type
     if kind not in MODEL_TYPES:
@@ -172,11 +173,7 @@ class _Builder:
         tied = head.weight.data_ptr() == embeddings.data_ptr()
         logits = _product(hidden, head, "lm_head", words if tied else None)
         logits.output(0).get_tensor().set_names({"logits"})
-        result = ops.result(logits)
-        # Its own stub says that Model is no Model.
-        model = openvino.Model([result], self.sinks, [self.ids, self.mask, self.positions, self.beams], "decoder")  # type: ignore
-        model.validate_nodes_and_infer_types()
-        return model
+        return _graph([logits], self.sinks, [self.ids, self.mask, self.positions, self.beams], "decoder")
 
     def _classified(self, hidden: Any) -> openvino.Model:
         """Logits of the last token that is no padding by its id, wherever padding lies, as `transformers` takes it."""
@@ -185,7 +182,14 @@ class _Builder:
         logits = _product(ops.gather(hidden, last, _whole(1), 1), self.network.score, "score")
         logits = ops.squeeze(logits, _whole([1]))
         logits.output(0).get_tensor().set_names({"logits"})
-        return openvino.Model([ops.result(logits)], [self.ids, self.mask], "classifier")
+        return _graph([logits], [], [self.ids, self.mask], "classifier")
+
+
+def _graph(results: list[Any], sinks: list[Any], inputs: list[Any], name: str) -> openvino.Model:
+    # Its own stub says that Model is no Model.
+    model = openvino.Model([ops.result(node) for node in results], sinks, inputs, name)  # type: ignore
+    model.validate_nodes_and_infer_types()
+    return model
 
 
 def _input(name: str, kind: str, shape: list[int]) -> Any:

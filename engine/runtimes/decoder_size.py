@@ -1,4 +1,4 @@
-"""Bytes of what OpenVINO keeps with weight-only 8 or 4 bits, and of a text generator's folder, by arithmetic."""
+"""Bytes of what OpenVINO keeps with weight-only 8 or 4 bits, and of a decoder's folder, by arithmetic."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from engine.models.profile import Profile
 
 MODEL_TYPES = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
 """Values of `model_type` whose graph is written out here."""
-GRAPH_BYTES = {
+WRITER_BYTES = {
     "gpt2": {32: (17_300, 32_700), 16: (19_500, 39_800), 8: (25_000, 44_500), 4: (25_000, 48_600)},
     "llama": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
     "mistral": {32: (22_000, 51_500), 16: (24_000, 61_100), 8: (26_000, 72_200), 4: (26_000, 79_600)},
     "qwen2": {32: (22_000, 54_200), 16: (25_000, 65_400), 8: (29_000, 75_000), 4: (29_000, 82_300)},
     "qwen3": {32: (22_000, 61_900), 16: (24_000, 73_700), 8: (26_000, 82_800), 4: (26_000, 90_100)},
 }
-"""Bits → the XML alone: for the model, and for each layer (read off files of 2 and 6 layers)."""
+"""Bits → the XML alone of a text generator: for the model, and for each layer (read off files of 2 and 6 layers)."""
+CLASSIFIER_BYTES = {
+    "gpt2": {32: (26_700, 23_000), 16: (30_400, 29_300), 8: (37_200, 34_800), 4: (37_200, 38_950)},
+    "llama": {32: (33_500, 41_800), 16: (36_500, 50_700), 8: (40_500, 62_600), 4: (40_500, 69_900)},
+    "mistral": {32: (33_500, 41_800), 16: (36_500, 50_700), 8: (40_500, 62_600), 4: (40_500, 69_900)},
+    "qwen2": {32: (33_500, 44_500), 16: (36_400, 55_000), 8: (40_400, 65_400), 4: (40_300, 72_600)},
+    "qwen3": {32: (33_300, 52_400), 16: (36_200, 63_400), 8: (40_200, 73_300), 4: (40_000, 80_500)},
+}
+"""The same with a classification head in place of the output head and its cache."""
 LEAST_GROUP = 32
 ROW_BYTES = 3
 """At 8 bits, each row of a matrix has a scale of 16 bits and a zero point of 8."""
@@ -43,8 +51,8 @@ def misfits(profile: Profile, group_size: int) -> dict[int, int]:
 
 
 def decoder_bytes(profile: Profile) -> int:
-    """A text generator's whole folder: its weights, and the graph's own bytes a layer."""
-    base, layer = GRAPH_BYTES[profile.model_type][profile.storage.bits]
+    """A decoder's whole folder: its weights, and the graph's own bytes a layer."""
+    base, layer = (WRITER_BYTES if profile.writes else CLASSIFIER_BYTES)[profile.model_type][profile.storage.bits]
     fixed = base + layer * profile.layers + profile.tokenizer_bytes
     bits = profile.storage.bits
     return fixed + (narrow_bytes(profile) if bits < 16 else profile.parameters * bits // 8)

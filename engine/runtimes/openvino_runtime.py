@@ -70,7 +70,7 @@ class OpenVinoRuntime(Runtime):
         import openvino
 
         progress("translating the model to OpenVINO")
-        decodes = model.profile.kind == "decoder"
+        decodes = model.network.config.model_type in MODEL_TYPES
         graph = _decoder(model) if decodes else _export(model, calibration)
         if model.storage.bits == 4 or (model.storage.bits == 8 and decodes):
             graph = _compressed(graph, model, calibration, progress)
