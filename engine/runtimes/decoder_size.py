@@ -22,6 +22,10 @@ CLASSIFIER_BYTES = {
     "qwen3": {32: (33_300, 52_400), 16: (36_200, 63_400), 8: (40_200, 73_300), 4: (40_000, 80_500)},
 }
 """The same with a classification head in place of the output head and its cache."""
+MATRICES = {"gpt2": 4}
+"""Matrices of a layer, where they are not seven."""
+FACTOR_BYTES = {32: 850, 16: 1_250, 8: 3_800, 4: 4_300}
+"""Bits → the XML for each matrix that became two thin ones."""
 LEAST_GROUP = 32
 ROW_BYTES = 3
 """At 8 bits, each row of a matrix has a scale of 16 bits and a zero point of 8."""
@@ -53,8 +57,10 @@ def misfits(profile: Profile, group_size: int) -> dict[int, int]:
 def decoder_bytes(profile: Profile) -> int:
     """A decoder's whole folder: its weights, and the graph's own bytes a layer."""
     base, layer = (WRITER_BYTES if profile.writes else CLASSIFIER_BYTES)[profile.model_type][profile.storage.bits]
-    fixed = base + layer * profile.layers + profile.tokenizer_bytes
     bits = profile.storage.bits
+    matrices = profile.attention.matrix_tensors + profile.feed_forward.matrix_tensors
+    factored = matrices - profile.layers * MATRICES.get(profile.model_type, 7)
+    fixed = base + layer * profile.layers + FACTOR_BYTES[bits] * factored + profile.tokenizer_bytes
     return fixed + (narrow_bytes(profile) if bits < 16 else profile.parameters * bits // 8)
 
 

@@ -256,6 +256,11 @@ def test_what_config_cannot_say_is_opened_again_for_another_format(technique, cl
     kept = open_kept(context.scratch / "weights", fit_factors)
     wanted = answers(model, context.data.test)
     np.testing.assert_allclose(answers(kept, context.data.test), wanted, atol=1e-3)
+    stored = kept.with_profile(Quantize(bits=8).stored(model.profile, "openvino"))
+    saved = save_as(stored, [], context).saved
+    target = runtime_named("openvino")
+    assert target.stored_bytes(stored.profile) == pytest.approx(size_of(saved), rel=0.02)
+    assert TASK.disparity(wanted, read_back(saved, "openvino", context.data.test)) <= 0.1
 
 
 @pytest.mark.usefixtures("bench_inside", "own_home")
