@@ -127,11 +127,13 @@ def build_decoder(
     labels: int = 0,
     head: bool = True,
     vocabulary: int = 0,
+    ends_with: int = 0,
 ) -> Path:
     """Save a language model of one of DECODERS with its byte-level tokenizer to `folder`.
 
     `labels` puts a classification head in the place of the output head; `head=False` saves the body alone,
-    whose names lack its prefix; `kv_heads` is for all but GPT-2. Biases and norms are as uneven as trained ones.
+    whose names lack its prefix; `kv_heads` is for all but GPT-2; `ends_with` is the config's end token. None of them
+    names a padding token, as few in the world do. Biases and norms are as uneven as trained ones.
     """
     tokenizer = _byte_level_tokenizer(positions)
     sizes = {"vocab_size": max(len(tokenizer), vocabulary), "initializer_range": 0.1 * sqrt(32 / hidden)}
@@ -144,7 +146,7 @@ def build_decoder(
         sizes |= {"max_position_embeddings": positions, "tie_word_embeddings": family != "llama-untied"}
     if family == "qwen3":
         sizes["head_dim"] = 2 * hidden // heads  # as in the small ones of its kind: heads wider than hidden / heads
-    special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0 if labels else None}
+    special = {"bos_token_id": 0, "eos_token_id": ends_with, "pad_token_id": None}
     config = AutoConfig.for_model(family.removesuffix("-untied"), **sizes, **special)
     if labels:
         config.id2label = dict(enumerate(LABELS[:labels]))

@@ -9,7 +9,7 @@ from engine.methods.settings import copy_settings, write_configs
 from engine.methods.tokenizer_definition import read_definition, write_tokenizer
 from engine.methods.vocabulary import Fallout, choose, count_tokens, fallout, shrink
 from engine.methods.vocabulary_rows import keep_rows
-from engine.models.model import Model
+from engine.models.model import Model, name_padding
 
 if TYPE_CHECKING:
     from engine.context import Context
@@ -24,6 +24,7 @@ def reword(model: Model, technique: Vocabulary, context: Context) -> Model:
     shrunk = shrink(definition, choose(definition, counts, technique.keep, check=context.check))
     found = fallout(definition, shrunk, held_out.texts, check=context.check)
     keep_rows(model.network, shrunk.kept)
+    name_padding(model.network)
     folder = context.scratch / f"vocabulary-{context.step}"
     copy_settings(model.folder, folder)
     write_tokenizer(model.folder, folder, shrunk.definition, shrunk.new_of)

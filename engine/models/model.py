@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import Refused
 from engine.models.families import Family, family_of
 from engine.models.headers import weight_files
-from engine.models.profile import Profile, Storage, read_config, read_profile
+from engine.models.profile import Profile, Storage, padding_of, read_config, read_profile
 
 if TYPE_CHECKING:
     import torch
@@ -95,13 +95,16 @@ def open_model(
     if broken:
         raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
     network.eval()
-    if auto_class.endswith("ForSequenceClassification") and network.config.pad_token_id is None:
-        # A decoder reads its answer off the last token that is no padding, so it must know which token pads.
-        end = network.config.eos_token_id
-        network.config.pad_token_id = end[0] if isinstance(end, list) else end or 0
+    name_padding(network)
     if labels:
         profile = profile.with_head(labels)
     return Model(network=network, profile=profile, family=_family_in(network, profile), folder=folder)
+
+
+def name_padding(network: PreTrainedModel) -> None:
+    """Let a classifier know which token pads: without one, `transformers` answers no batch of a decoder's."""
+    if type(network).__name__.endswith("ForSequenceClassification"):
+        network.config.pad_token_id = padding_of(network.config.to_dict())
 
 
 def auto_class_of(config: dict[str, Any]) -> str:

@@ -106,7 +106,7 @@ class Profile(Frozen):
 
     def as_uneven(self) -> Profile:
         """In shapes that config.json cannot say: kept for a runtime that stores the graph itself."""
-        elsewhere = Storage(runtime="openvino" if self.writes else "onnxruntime", bits=32)
+        elsewhere = Storage(runtime="openvino" if self.kind == "decoder" else "onnxruntime", bits=32)
         storage = self.storage if self.uneven else elsewhere
         return self.model_copy(update={"loads_plainly": False, "uneven": True, "storage": storage})
 
@@ -200,6 +200,17 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise Refused(f"{path} does not hold a model's settings. Copy or download it again.")
     return config
+
+
+def padding_of(config: dict[str, Any]) -> int:
+    """The token that fills short texts up: the one that config.json names, else the first that ends a text, else 0.
+
+    GPT-2 and Llama name none, and a decoder's classifier reads its answer off the last token that is no padding.
+    """
+    end = config.get("eos_token_id")
+    named = [config.get("pad_token_id"), *(end if isinstance(end, list) else [end])]
+    tokens = int(config.get("vocab_size") or 1 << 31)
+    return next((token for token in named if isinstance(token, int) and 0 <= token < tokens), 0)
 
 
 def labels_of(config: dict[str, Any]) -> tuple[str, ...]:

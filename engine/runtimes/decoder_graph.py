@@ -5,7 +5,8 @@ few operations of a decoder written out here take a second, share the network's 
 head once, and give each product the name of its torch module, by which NNCF is told what to leave.
 Inputs and outputs are named as in optimum-intel and OpenVINO GenAI: input_ids, attention_mask,
 position_ids [batch, tokens] and beam_idx [batch] in, logits [batch, tokens, vocabulary] out; the
-key-value cache is in the graph's own variables.
+key-value cache is in the graph's own variables. A classifier has input_ids and attention_mask in,
+logits [batch, labels] out, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ CHANGING_POSITIONS = ("dynamic", "longrope")
 
 
 def decoder_graph(network: Any) -> openvino.Model:
-    """The stateful graph of a causal `transformers` network in 32 bits; its constants share the network's memory.
+    """The graph of a causal `transformers` network in 32 bits; its constants share the network's memory.
 
-    Raises `Refused` where the architecture has a part that is not written out here.
+    Stateful for a language model; one with a `score` head becomes a classifier. Raises `Refused` where the
+    architecture has a part that is not written out here.
     """
     kind = network.config.model_type
     if kind not in MODEL_TYPES:
         raise Refused(
-            f"OpenVINO's writer here knows the text generators {', '.join(MODEL_TYPES)}, not '{kind}'. Choose PyTorch."
+            f"OpenVINO's writer here knows models of type {', '.join(MODEL_TYPES)}, not '{kind}'. Choose PyTorch."
         )
     return _Builder(network).gpt2() if kind == "gpt2" else _Builder(network).rotary()
 
@@ -49,7 +51,8 @@ class _Builder:
         self.network = network
         self.ids = _input("input_ids", "i64", [-1, -1])
         self.mask = _input("attention_mask", "i64", [-1, -1])
-        self.positions = _input("position_ids", "i64", [-1, -1])
+        self.writes = network.can_generate()
+        self.positions = _input("position_ids", "i64", [-1, -1]) if self.writes else self._places()
         self.beams = _input("beam_idx", "i32", [-1])
         self.batch = ops.gather(ops.shape_of(self.ids, output_type="i64"), _whole([0]), _whole(0))
         self.sinks: list[Any] = []
@@ -103,6 +106,11 @@ class _Builder:
             hidden = ops.add(hidden, _product(inner, gated.down_proj, f"{name}.mlp.down_proj"))
         return self._finish(_rms_norm(hidden, body.norm), body.embed_tokens.weight, words)
 
+    def _places(self) -> Any:
+        """[1, tokens]: 0, 1, 2, …, as `transformers` counts where it is not told, padding or not."""
+        tokens = ops.gather(ops.shape_of(self.ids, output_type="i64"), _whole(1), _whole(0))
+        return ops.unsqueeze(ops.range(_whole(0), tokens, _whole(1), "i64"), _whole(0))
+
     def _allowed(self) -> Any:
         """[batch, 1, tokens, past + tokens]: 0 where a token may look, else the least number that 16 bits hold.
 
@@ -145,7 +153,9 @@ class _Builder:
         return ops.reshape(ops.transpose(mixed, _whole([0, 2, 1, 3])), _whole([0, 0, heads * size]), True)
 
     def _cached(self, name: str, new: Any, heads: int, size: int) -> Any:
-        """What the variable `name` holds with `new` [batch, heads, tokens, size] after it."""
+        """What the variable `name` holds with `new` [batch, heads, tokens, size] after it; a classifier has none."""
+        if not self.writes:
+            return new
         info = VariableInfo()
         info.variable_id, info.data_type = name, openvino.Type.f32
         info.data_shape = openvino.PartialShape([-1, heads, -1, size])
@@ -157,15 +167,29 @@ class _Builder:
         return whole
 
     def _finish(self, hidden: Any, embeddings: nn.Parameter, words: Any) -> openvino.Model:
+        if not self.writes:
+            return self._classified(hidden)
         head = self.network.lm_head
         tied = head.weight.data_ptr() == embeddings.data_ptr()
         logits = _product(hidden, head, "lm_head", words if tied else None)
         logits.output(0).get_tensor().set_names({"logits"})
-        result = ops.result(logits)
-        # Its own stub says that Model is no Model.
-        model = openvino.Model([result], self.sinks, [self.ids, self.mask, self.positions, self.beams], "decoder")  # type: ignore
-        model.validate_nodes_and_infer_types()
-        return model
+        return _graph([logits], self.sinks, [self.ids, self.mask, self.positions, self.beams], "decoder")
+
+    def _classified(self, hidden: Any) -> openvino.Model:
+        """Logits of the last token that is no padding by its id, wherever padding lies, as `transformers` takes it."""
+        real = ops.convert(ops.not_equal(self.ids, _whole(self.network.config.pad_token_id)), "i64")
+        last = ops.reduce_max(ops.multiply(self._places(), real), _whole([1]), True)
+        logits = _product(ops.gather(hidden, last, _whole(1), 1), self.network.score, "score")
+        logits = ops.squeeze(logits, _whole([1]))
+        logits.output(0).get_tensor().set_names({"logits"})
+        return _graph([logits], [], [self.ids, self.mask], "classifier")
+
+
+def _graph(results: list[Any], sinks: list[Any], inputs: list[Any], name: str) -> openvino.Model:
+    # Its own stub says that Model is no Model.
+    model = openvino.Model([ops.result(node) for node in results], sinks, inputs, name)  # type: ignore
+    model.validate_nodes_and_infer_types()
+    return model
 
 
 def _input(name: str, kind: str, shape: list[int]) -> Any:

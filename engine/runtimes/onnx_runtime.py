@@ -25,6 +25,14 @@ SINGLE_FILE_LIMIT = 1_900_000_000
 """protobuf holds at most 2 GiB; beyond this the weights go beside the graph."""
 GRAPH_BYTES = {32: (5_300, 3_980), 16: (6_000, 5_550), 8: (9_000, 9_750)}
 """Bits → graph alone: for the model, and for each layer (read off exports of the contract suite's models)."""
+DECODER_BYTES = {
+    "gpt2": {32: (4_700, 4_640), 16: (5_000, 5_750), 8: (7_900, 10_370)},
+    "llama": {32: (4_700, 4_930), 16: (4_950, 5_500), 8: (7_750, 12_630)},
+    "mistral": {32: (5_000, 5_050), 16: (5_200, 5_610), 8: (8_200, 12_760)},
+    "qwen2": {32: (4_730, 5_320), 16: (4_940, 6_200), 8: (7_700, 13_170)},
+    "qwen3": {32: (4_840, 5_880), 16: (4_980, 6_660), 8: (7_830, 14_360)},
+}
+"""The same of a decoder with a classification head, by its `model_type` (read off files of 1 and 3 layers)."""
 
 
 class OnnxRuntime(Runtime):
@@ -52,7 +60,7 @@ class OnnxRuntime(Runtime):
         """Counted: weights at their width, scales, and the graph's own bytes a layer."""
         vectors = sum(part.vectors for part in profile.parts.values())
         matrices = profile.parameters - vectors
-        base, layer = GRAPH_BYTES[max(8, profile.storage.bits)]
+        base, layer = DECODER_BYTES.get(profile.model_type, GRAPH_BYTES)[max(8, profile.storage.bits)]
         graph = base + layer * profile.layers
         if profile.storage.bits != 8:
             return (matrices + vectors) * profile.storage.bits // 8 + graph + profile.tokenizer_bytes

@@ -1,7 +1,7 @@
 """OpenVINO: `openvino_model.xml` and `.bin` beside config and tokenizer.
 
 8 bits: NNCF's post-training quantization of weights (a scale a channel) and activations, calibrated
-on training texts; of weights alone for text generators, and at 4 bits. 16 bits: fp16 on disk,
+on training texts; of weights alone for decoders, and at 4 bits. 16 bits: fp16 on disk,
 computed in bf16 where the processor can.
 """
 
@@ -45,16 +45,14 @@ class OpenVinoRuntime(Runtime):
     }
 
     def refusal(self, profile: Profile) -> str | None:
-        """Refused for text generators whose graph is not written out here."""
-        if profile.writes and profile.model_type not in MODEL_TYPES:
-            return (
-                f"OpenVINO's writer here does not know text generators of type '{profile.model_type}'. Choose PyTorch."
-            )
+        """Refused for decoders whose graph is not written out here."""
+        if profile.kind == "decoder" and profile.model_type not in MODEL_TYPES:
+            return f"OpenVINO's writer here does not know models of type '{profile.model_type}'. Choose PyTorch."
         return None
 
     def stored_bytes(self, profile: Profile) -> int:
         """Counted: weights at their width, scales, and the graph's own bytes a layer."""
-        if profile.writes:
+        if profile.kind == "decoder":
             return decoder_bytes(profile)
         vectors = sum(part.vectors for part in profile.parts.values())
         matrices = profile.parameters - vectors
@@ -72,9 +70,9 @@ class OpenVinoRuntime(Runtime):
         from engine.runtimes.openvino_file import write_graph
 
         progress("translating the model to OpenVINO")
-        writes = model.network.can_generate()
-        graph = _decoder(model) if writes else _export(model, calibration)
-        if model.storage.bits == 4 or (model.storage.bits == 8 and writes):
+        decodes = model.network.config.model_type in MODEL_TYPES
+        graph = _decoder(model) if decodes else _export(model, calibration)
+        if model.storage.bits == 4 or (model.storage.bits == 8 and decodes):
             graph = _compressed(graph, model, calibration, progress)
         elif model.storage.bits == 8:
             progress("reading calibration texts")

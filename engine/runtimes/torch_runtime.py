@@ -95,7 +95,7 @@ class TorchRuntime(Runtime):
         import torch
         import transformers
 
-        from engine.models.model import auto_class_of
+        from engine.models.model import auto_class_of, name_padding
 
         torch.set_num_threads(threads)
         network = (
@@ -103,6 +103,7 @@ class TorchRuntime(Runtime):
             .from_pretrained(folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True)
             .eval()
         )
+        name_padding(network)
 
         def session(batch: Batch) -> np.ndarray:
             with torch.inference_mode():

@@ -10,9 +10,12 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from engine.models.profile import padding_of
+from engine.runtimes.base import longest_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,6 +34,7 @@ class Encoder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.padding = padding_of(self.config)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -39,15 +43,27 @@ class Encoder:
 
         tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         tokenizer.no_padding()
-        tokenizer.enable_truncation(self.longest)
+        tokenizer.enable_truncation(self.longest, direction=self._cut_side())
         return tokenizer
+
+    def _cut_side(self) -> Literal["left", "right"]:
+        """Which end of a long text goes, as `transformers` reads it."""
+        try:
+            settings = json.loads((self.folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+            return "left" if settings.get("truncation_side") == "left" else "right"
+        except (OSError, ValueError, AttributeError):
+            return "right"
 
     @property
     def longest(self) -> int:
-        """Tokens the model can take. RoBERTa's positions begin after the padding's index."""
-        positions = int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or LONGEST)
+        """Tokens the model can take at once, a window of attention included.
+
+        RoBERTa's positions begin after the padding's index.
+        """
+        said = self.config.get("max_position_embeddings") or self.config.get("n_positions") or LONGEST
+        positions = longest_text({**self.config, "max_position_embeddings": int(said)})
         if "roberta" in self.config["model_type"] or self.config["model_type"] == "camembert":
-            positions -= int(self.config.get("pad_token_id") or 0) + 1
+            positions -= self.padding + 1
         return max(2, min(positions, LONGEST))
 
     def batch_of(self, examples: Examples) -> Batch:
@@ -61,7 +77,7 @@ class Encoder:
     def padded(self, rows: Sequence[Sequence[int]]) -> Batch:
         """Input arrays int64 [rows, tokens] of ids, filled up on the right; the mask is 1 at what was given."""
         width = max(len(row) for row in rows)
-        ids = np.full((len(rows), width), int(self.config.get("pad_token_id") or 0), dtype=np.int64)
+        ids = np.full((len(rows), width), self.padding, dtype=np.int64)
         mask = np.zeros_like(ids)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = row

@@ -2,7 +2,7 @@
 
 8 bits: per-channel weights; calibrated activations in OpenVINO (NNCF's post-training quantization,
 arXiv:2002.08679), activations scaled anew for each batch in ONNX Runtime, weights only in torch
-(torchao). Text generators, and 4 bits in any model: weights only (NNCF). 16 bits: bf16 or fp16,
+(torchao). OpenVINO with decoders, and 4 bits in any model: weights only (NNCF). 16 bits: bf16 or fp16,
 whichever this machine computes in.
 """
 

@@ -1,7 +1,8 @@
-"""A new classification head for an encoder that has none, trained on the data's labels.
+"""A new classification head for a model that has none, trained on the data's labels.
 
 It makes the *original* that later steps are compared with, so it runs before the baseline is
-measured. Source: the usual fine-tuning of BERT (Devlin et al. 2019, arXiv:1810.04805).
+measured. Source: the usual fine-tuning of BERT (Devlin et al. 2019, arXiv:1810.04805), and of GPT for
+the last token (Radford et al. 2018): a text generator's output head gives way to the new one.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 
 
 class TrainHead(Technique):
-    """Teach an encoder without a head to choose among the labels of the data."""
+    """Teach a model without a classification head to choose among the labels of the data."""
 
     name: ClassVar[str] = "train_head"
     title: ClassVar[str] = "Teach it your labels"
     technical: ClassVar[str] = "fine-tune a classification head"
     summary: ClassVar[str] = (
         "Adds a layer that chooses among your labels and trains it on your training texts. Needed only for a model "
-        "that cannot classify yet. What it learns becomes the original that everything is compared with."
+        "that cannot classify yet; a text generator then no longer writes. What it learns becomes the original that "
+        "everything is compared with."
     )
     source: ClassVar[str] = "Devlin et al. 2019, arXiv:1810.04805"
     prepares: ClassVar[bool] = True

@@ -5,6 +5,7 @@ from engine.runtimes import RUNTIMES
 from engine.technique import Technique
 from engine.techniques.pca import Pca
 from engine.techniques.quantize import Quantize
+from engine.techniques.train_head import TrainHead
 
 WORKS = "works"
 RESHAPED = ("prune attention heads", "low_rank")
@@ -66,6 +67,21 @@ def test_what_text_generators_are_refused(table, tiny_model):
     }
     others = {key for key in found if key[2] == "onnxruntime"}
     assert {key for key in refused if key[2] != "torch"} == others
+
+
+def test_what_decoders_with_a_classification_head_are_refused(table, tiny_model):
+    """A new head goes on a plain language model in every runtime; what it leaves is refused as little as encoders."""
+    families = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+    generators = {family: read_profile(tiny_model(family)) for family in families}
+    assert printed(matrix({TrainHead: table[TrainHead]}, generators)) == set()
+    rows = {technique: settings for technique, settings in table.items() if technique is not TrainHead}
+    refused = printed(matrix(rows, {family: read_profile(tiny_model(family, labels=3)) for family in families}))
+    assert refused == {
+        *(("low_rank", family, "torch") for family in families),
+        *(("quantize 4", family, name) for family in families for name in ("torch", "onnxruntime")),
+        ("prune attention heads", "gpt2", "torch"),
+        ("quantize 8", "gpt2", "torch"),
+    }
 
 
 def test_what_embedders_are_refused(table, tiny_model):

@@ -108,6 +108,7 @@ def test_layers_are_replaced_only_where_that_is_smaller(kind, tiny):
         module = network.get_submodule(name)
         assert isinstance(module, Factored)
         assert module.rank == rank
+        assert rank % 2 == 0
         assert rank * sum(sizes[name]) < sizes[name].numel()
         saved += sizes[name].numel() - rank * sum(sizes[name])
     assert before - sum(parameter.numel() for parameter in network.parameters()) == saved
