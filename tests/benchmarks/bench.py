@@ -1,7 +1,7 @@
 """`make bench`: every figure that the README quotes, measured in one go, printed and written there.
 
 All ratios are against torch in 32 bits with the same threads, on the same texts, turn about.
-Options: --only presets|hand|window|tasks   --no-write
+Options: --only routes|window|tasks   --no-write
          --model FOLDER --data FILE: the presets on these, printed only (make bench MODEL=… DATA=…)
 """
 
@@ -56,7 +56,7 @@ class HandReferee(Referee):
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["presets", "hand", "window", "tasks"])
+    parser.add_argument("--only", choices=sorted(SECTIONS))
     parser.add_argument("--model", help="any model, in place of the starters")
     parser.add_argument("--data", help="the data for it")
     parser.add_argument("--no-write", action="store_true", help="leave the README as it is")
@@ -64,29 +64,30 @@ def main() -> int:
     if options.model:
         print("\n\n".join([_machine(), other_tasks.any_model(options.model, options.data, say)]))
         return 0
-    if options.only != "tasks":
-        _write("bench", _classification(options.only), write=not options.no_write and options.only is None)
-    if options.only in (None, "tasks"):
-        _write("bench-tasks", other_tasks.sections(say), write=not options.no_write)
+    for name in [options.only] if options.only else SECTIONS:
+        text = "\n\n".join([_machine(), *SECTIONS[name]()])
+        print(text)
+        if not options.no_write:
+            tables.write_between_marks(README, f"bench-{name}", text)
     return 0
 
 
-def _classification(only: str | None) -> list[str]:
-    sections = []
-    if only != "window":
-        rows, last = preset_rows()
-        rows += hand_rows(last) if only != "presets" else []
-        sections.append(tables.routes([(row.name, row.measurement, row.comparison) for row in rows]))
-    if only in (None, "window"):
-        sections.append(tables.figures([*warm_engine.figures(), *responsiveness.figures()]))
-    return sections
+def _routes() -> list[str]:
+    rows, last = preset_rows()
+    rows += hand_rows(last)
+    return [tables.routes([(row.name, row.measurement, row.comparison) for row in rows])]
 
 
-def _write(name: str, sections: list[str], *, write: bool) -> None:
-    text = "\n\n".join([_machine(), *sections])
-    print(text)
-    if write:
-        tables.write_between_marks(README, name, text)
+def _window() -> list[str]:
+    return [tables.figures([*warm_engine.figures(), *responsiveness.figures()])]
+
+
+def _tasks() -> list[str]:
+    return other_tasks.sections(say)
+
+
+SECTIONS: dict[str, Callable[[], list[str]]] = {"routes": _routes, "window": _window, "tasks": _tasks}
+"""Name → what is measured, in this order; each is written between marks of its own."""
 
 
 def preset_rows() -> tuple[list[Row], Run]:
