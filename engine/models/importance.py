@@ -64,6 +64,37 @@ def unit_importance(
     return scores
 
 
+def channel_importance(
+    network: PreTrainedModel,
+    family: Family,
+    batches: Iterable[BatchT],
+    loss_of: LossOf[BatchT],
+    real_of: RealOf[BatchT],
+) -> torch.Tensor:
+    """Importance of each hidden channel [hidden]: its mean absolute activation behind the norms, over all layers.
+
+    What is watched is what attention and feed-forward parts read (Minitron, arXiv:2407.14679).
+    """
+    import torch
+
+    read = (family.query, family.feed_forward_in)
+    layers = enumerate(layers_of(network, family))
+    projections = {f"{number}.{name}": projection_of(layer, name) for number, layer in layers for name in read}
+    seen: dict[str, torch.Tensor] = {}
+
+    def see(key: str, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen[key] = inputs[0].detach()
+
+    total, tokens = torch.zeros(next(iter(projections.values())).inputs), 0.0
+    with _watching_inputs(network, projections, see):
+        for batch in _passes(network, batches, loss_of, "activation"):
+            real = real_of(batch).unsqueeze(-1)
+            tokens += float(real.sum())
+            for states in seen.values():
+                total += (states.abs() * real).sum(dim=(0, 1))
+    return total / max(tokens, 1.0) / len(projections)
+
+
 def layer_importance(
     network: PreTrainedModel,
     family: Family,
