@@ -41,8 +41,13 @@ class Preflight(Frozen):
     problems: tuple[str, ...] = ()
 
 
-def preflight(recipe: Recipe, profile: Profile, task: Task, out: Path | None = None) -> Preflight:
-    """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too)."""
+def preflight(
+    recipe: Recipe, profile: Profile, task: Task, out: Path | None = None, model: Path | None = None
+) -> Preflight:
+    """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too).
+
+    With the `model`'s folder, its files are asked as well where a profile does not tell whether a step fits.
+    """
     minutes = [_minutes(step) for step in recipe.steps]
     memory = peak_memory(recipe, profile, task)
     last = estimates(recipe.steps, profile)[-1].size_bytes if recipe.steps else profile.original_bytes
@@ -54,7 +59,7 @@ def preflight(recipe: Recipe, profile: Profile, task: Task, out: Path | None = N
         seconds=seconds,
         memory_bytes=memory.peak,
         disk_bytes=disk,
-        problems=(*_lacking(memory, disk, (home(), out or home())), *_problems(recipe, profile, task)),
+        problems=(*_lacking(memory, disk, (home(), out or home())), *_problems(recipe, profile, task, model)),
     )
 
 
@@ -135,7 +140,7 @@ def _too_little_memory(memory: Memory) -> str:
     return f"{told} Close programs or choose a smaller model."
 
 
-def _problems(recipe: Recipe, profile: Profile, task: Task) -> list[str]:
+def _problems(recipe: Recipe, profile: Profile, task: Task, model: Path | None) -> list[str]:
     """What in the recipe does not fit the model or the task."""
     left = profile
     for step in recipe.steps:
@@ -146,7 +151,7 @@ def _problems(recipe: Recipe, profile: Profile, task: Task) -> list[str]:
     for step in recipe.steps:
         if step.tasks and task.name not in step.tasks:
             problems.append(f"{step.title} is not for {task.technical}. Take that step out.")
-        if refusal := step.refusal(left):
+        if refusal := step.refusal(left) or (model and step.misfit(model, task)):
             problems.append(f"{step.title}: {refusal}")
         left = step.after(left)
     if not problems and recipe.limits.max_size_mb and recipe.steps:
