@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from engine.models.profile import Profile
     from engine.tasks.base import Task
 
+UNKNOWN_SIZE = 0.9
+"""How far a size may be off (relative) of which it is only known that it will be no larger: no figure to show."""
+
 Certainty = Literal["exact", "estimated", "only measuring will tell"]
 
 

@@ -79,6 +79,8 @@ class Profile(Frozen):
     head_size: int | None = None
     """Width of one attention head; None: `hidden` over `heads`."""
     final_norm: Part = Part()
+    unknown: bool = False
+    """Whether another model will take this one's place, of which it is known only that it is no larger."""
 
     @property
     def parts(self) -> dict[str, Part]:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from engine.models.model import Model
     from engine.tasks.base import Task
 
-UNKNOWN_SIZE = 0.9
-"""How far the size of a student that is not here yet may be off (relative): all that is known is that it is smaller."""
-
 
 class Distill(Technique):
     """Train a smaller student on the original's answers."""
@@ -193,11 +190,13 @@ class Distill(Technique):
         return students.fetch(self.student).notes if self.student else ()
 
     def after(self, profile: Profile) -> Profile:
-        """Fewer layers, narrower ones, or another student; where that is not here yet, the model as it was."""
+        """Fewer layers, narrower ones, or another student; where that is not here yet, no larger than the model was."""
         if not self.student:
             return profile.with_layers(self.student_layers(profile.layers)).with_width(self.width)
         found = students.known_profile(self.student)
-        return profile if found is None or students.misfit(profile, found) else students.in_place_of(profile, found)
+        if found is None or students.misfit(profile, found):
+            return profile.model_copy(update={"unknown": True})
+        return students.in_place_of(profile, found)
 
     def estimate(self, profile: Profile) -> Estimate:
         """Size by counting what stays; speed by the work that is left."""
@@ -205,7 +204,7 @@ class Distill(Technique):
         runtime, learns = runtime_named(left.storage.runtime), f"learns for {self.minutes:g} min on your texts."
         if not self.student:
             return runtime.estimate(left, line=f"{_stays(profile, left)}; {learns}")
-        if left is not profile:
+        if not left.unknown:
             line = (
                 f"{self.student} takes this model's place, with {left.layers} layers of {left.hidden:,} channels "
                 f"(layers and width kept do not count); {learns}"
@@ -222,7 +221,7 @@ class Distill(Technique):
             f"{self.student} takes this model's place: its size is known once it is fetched "
             f"(layers and width kept do not count); {learns}"
         )
-        return runtime.estimate(profile, line=line, speed=speed, unsure=UNKNOWN_SIZE)
+        return runtime.estimate(left, line=line, speed=speed)
 
     def apply(self, model: Model, context: Context) -> Model:
         """Make the student, then let it learn from the original until the time is up."""
