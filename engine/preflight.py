@@ -70,7 +70,8 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
     |--------------------------|---------------------------------------------------------------------------------|
     | a step is taken          | the network, the one before it if there is a floor, the original in a process   |
     | a step trains            | and gradients and AdamW's two moments (with the weights 16 bytes a parameter),  |
-    |                          | the best weights yet and the latest; for distillation the teacher               |
+    |                          | the best weights yet and the latest; for distillation the teacher, and the      |
+    |                          | model itself where the student is another network (narrower, or another model)  |
     | the result is written    | the network, the original in a process, and `EXPORTING` for its format          |
     | the result is measured   | the network, and `MEASURING` processes                                          |
 
@@ -83,7 +84,7 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
     for step in recipe.steps:
         held = 1 + (0 if step.last or step.prepares else floor + 1)
         training = _minutes(step) > 0
-        held += (KEEPING if training else 0) + int(isinstance(step, Distill))
+        held += (KEEPING if training else 0) + _taught_beside(step)
         held += 1 + max(EXPORTING[name] for name in _formats(step, profile)) if step.last else 0
         found.append(
             run_memory(
@@ -96,6 +97,11 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
             )
         )
     return max(found, key=lambda memory: memory.peak)
+
+
+def _taught_beside(step: Technique) -> int:
+    """Other networks that are held while a student learns; counted as large as the original, which none exceeds."""
+    return 1 + int(bool(step.student) or step.width < 1.0) if isinstance(step, Distill) else 0
 
 
 def _minutes(step: object) -> float:

@@ -80,14 +80,13 @@ def cut_student(model: Model, teacher: Profile, technique: Distill, context: Con
 
 def most_important(model: Model, left: Profile, context: Context) -> Kept:
     """What to keep for the widths of `left`, judged by activations on training texts."""
-    network, family, task = model.network, model.family, context.task
-    encoder, groups = task.encoder(model.folder), model.profile.head_groups
-    channels = importance.channel_importance(network, family, judged(encoder, context), task.loss, real_tokens)
-    heads, neurons = (
-        importance.unit_importance(
-            network, family, part, judged(encoder, context), task.loss, real_tokens, kind="activation"
-        )
-        for part in (family.attention_output, family.feed_forward_out)
+    encoder, groups = context.task.encoder(model.folder), model.profile.head_groups
+    channels, heads, neurons = importance.width_importance(
+        model.network,
+        model.family,
+        judged(encoder, context),
+        lambda network, batch: network.base_model(**batch.inputs),
+        real_tokens,
     )
     return Kept(
         _best(channels, left.hidden),

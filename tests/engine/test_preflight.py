@@ -65,6 +65,7 @@ def test_memory_is_counted_in_copies(large) -> None:
     assert training == 4 + 2 + 1  # weights, gradients, two moments; two sets kept; the original in its process
     assert copies(large, {"prune": {"recovery_minutes": 5}}, max_quality_loss=1) == training + 1
     assert copies(large, {"distill": {"minutes": 5}}, max_quality_loss=1) == training + 2
+    assert copies(large, {"distill": {"minutes": 5, "width": 0.5}}, max_quality_loss=1) == training + 3
     assert copies(large, {"quantize": {"bits": 8, "runtime": "openvino"}}) == 2 + 3
     assert copies(large, {"quantize": {"bits": 8, "runtime": "auto"}}) == 2 + 5  # ONNX Runtime is tried as well
 
