@@ -38,15 +38,14 @@ class Prediction(QWidget):
     def show_estimate(self, estimate: Estimate, original_bytes: int) -> None:
         """The state after this card, beside the original of `original_bytes`."""
         if estimate.size_error >= UNKNOWN_SIZE:
-            self.size_figure.set("?", certainty("only measuring will tell"), estimate.line)
+            for figure, help in ((self.size_figure, estimate.line), (self.speed_figure, estimate.speed.basis)):
+                figure.set("?", certainty("only measuring will tell"), help)
         else:
-            self._show_size(estimate, original_bytes)
-        speed = estimate.speed
-        self.speed_figure.set(ratio_range(speed.low, speed.high), certainty(speed.certainty), speed.basis)
+            self._show_figures(estimate, original_bytes)
         self.quality_figure.set("?", certainty("only measuring will tell"), estimate.quality)
         self.line.setText(estimate.line)
 
-    def _show_size(self, estimate: Estimate, original_bytes: int) -> None:
+    def _show_figures(self, estimate: Estimate, original_bytes: int) -> None:
         smaller = original_bytes / max(estimate.size_bytes, 1)
         sure = certainty("exact")
         if estimate.size_error:
@@ -55,6 +54,8 @@ class Prediction(QWidget):
         self.size_figure.set(
             megabytes(estimate.size_bytes), sure, help.format(megabytes(original_bytes), ratio(smaller))
         )
+        speed = estimate.speed
+        self.speed_figure.set(ratio_range(speed.low, speed.high), certainty(speed.certainty), speed.basis)
 
     def show_nothing(self, text: str) -> None:
         """There is no profile (yet): say why instead of figures."""
