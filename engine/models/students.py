@@ -98,7 +98,7 @@ def misfit(teacher: Profile, student: Profile) -> str | None:
             f"The student, a {student.family}, {reads[student.kind]}, and the original, a {teacher.family}, "
             f"{reads[teacher.kind]}. Choose a student of the same kind."
         )
-    if teacher.has_head and student.has_head and student.labels != teacher.labels:
+    if teacher.has_head and student.has_head and teacher.labels and student.labels != teacher.labels:
         return (
             f"The student is a classifier with labels of its own ({_some(student.labels)}), and the original has "
             f"others ({_some(teacher.labels)}). Choose a student without a head: it gets one for these labels."

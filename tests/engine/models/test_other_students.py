@@ -14,6 +14,7 @@ from engine.errors import Refused
 from engine.models import students
 from engine.models.profile import Storage, read_profile
 from engine.models.same_tokenizer import difference
+from engine.techniques.train_head import TrainHead
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,11 @@ def test_who_can_be_taught(teacher, student, said, tiny_model):
     else:
         assert re.search(said, found)
         assert re.search(r" Choose a .*\.$", found)
+
+
+def test_labels_that_are_yet_to_be_taught_cannot_differ(tiny_model):
+    bare, student = read_profile(tiny_model("bert", head=False)), read_profile(tiny_model("bert", layers=1))
+    assert students.misfit(TrainHead().after(bare), student) is None
 
 
 def test_a_student_is_stored_as_the_original_is(tiny_model):
