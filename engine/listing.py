@@ -51,7 +51,10 @@ def technique_lines() -> list[str]:
                 or f"{parameter.get('low')} to {parameter.get('high')} {parameter.get('unit', '')}"
             )
             allowed = "on or off" if isinstance(parameter["default"], bool) else allowed
-            lines.append(f"    {name}: {allowed} (default {parameter['default']}). {parameter['help']}")
+            default = parameter["default"]
+            if default == "":
+                allowed, default = "a model's name", "none"
+            lines.append(f"    {name}: {allowed} (default {default}). {parameter['help']}")
     return lines
 
 

@@ -41,8 +41,13 @@ class Preflight(Frozen):
     problems: tuple[str, ...] = ()
 
 
-def preflight(recipe: Recipe, profile: Profile, task: Task, out: Path | None = None) -> Preflight:
-    """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too)."""
+def preflight(
+    recipe: Recipe, profile: Profile, task: Task, out: Path | None = None, model: Path | None = None
+) -> Preflight:
+    """Arithmetic on the recipe and the model's profile, against what this machine has free now (at `out`, too).
+
+    With the `model`'s folder, its files are asked as well where a profile does not tell whether a step fits.
+    """
     minutes = [_minutes(step) for step in recipe.steps]
     memory = peak_memory(recipe, profile, task)
     last = estimates(recipe.steps, profile)[-1].size_bytes if recipe.steps else profile.original_bytes
@@ -54,7 +59,7 @@ def preflight(recipe: Recipe, profile: Profile, task: Task, out: Path | None = N
         seconds=seconds,
         memory_bytes=memory.peak,
         disk_bytes=disk,
-        problems=(*_lacking(memory, disk, (home(), out or home())), *_problems(recipe, profile, task)),
+        problems=(*_lacking(memory, disk, (home(), out or home())), *_problems(recipe, profile, task, model)),
     )
 
 
@@ -65,7 +70,8 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
     |--------------------------|---------------------------------------------------------------------------------|
     | a step is taken          | the network, the one before it if there is a floor, the original in a process   |
     | a step trains            | and gradients and AdamW's two moments (with the weights 16 bytes a parameter),  |
-    |                          | the best weights yet and the latest; for distillation the teacher               |
+    |                          | the best weights yet and the latest; for distillation the teacher, and the      |
+    |                          | model itself where the student is another network (narrower, or another model)  |
     | the result is written    | the network, the original in a process, and `EXPORTING` for its format          |
     | the result is measured   | the network, and `MEASURING` processes                                          |
 
@@ -78,7 +84,7 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
     for step in recipe.steps:
         held = 1 + (0 if step.last or step.prepares else floor + 1)
         training = _minutes(step) > 0
-        held += (KEEPING if training else 0) + int(isinstance(step, Distill))
+        held += (KEEPING if training else 0) + _taught_beside(step)
         held += 1 + max(EXPORTING[name] for name in _formats(step, profile)) if step.last else 0
         found.append(
             run_memory(
@@ -91,6 +97,11 @@ def peak_memory(recipe: Recipe, profile: Profile, task: Task) -> Memory:
             )
         )
     return max(found, key=lambda memory: memory.peak)
+
+
+def _taught_beside(step: Technique) -> int:
+    """Other networks that are held while a student learns; counted as large as the original, which none exceeds."""
+    return 1 + int(bool(step.student) or step.width < 1.0) if isinstance(step, Distill) else 0
 
 
 def _minutes(step: object) -> float:
@@ -135,7 +146,7 @@ def _too_little_memory(memory: Memory) -> str:
     return f"{told} Close programs or choose a smaller model."
 
 
-def _problems(recipe: Recipe, profile: Profile, task: Task) -> list[str]:
+def _problems(recipe: Recipe, profile: Profile, task: Task, model: Path | None) -> list[str]:
     """What in the recipe does not fit the model or the task."""
     left = profile
     for step in recipe.steps:
@@ -146,7 +157,7 @@ def _problems(recipe: Recipe, profile: Profile, task: Task) -> list[str]:
     for step in recipe.steps:
         if step.tasks and task.name not in step.tasks:
             problems.append(f"{step.title} is not for {task.technical}. Take that step out.")
-        if refusal := step.refusal(left):
+        if refusal := step.refusal(left) or (model and step.misfit(model, task)):
             problems.append(f"{step.title}: {refusal}")
         left = step.after(left)
     if not problems and recipe.limits.max_size_mb and recipe.steps:

@@ -22,7 +22,7 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationError, field_serializer, field_validator, model_validator
 
 from engine.errors import Refused
-from engine.technique import Frozen, Slider, Technique
+from engine.technique import Frozen, ModelName, Slider, Technique
 from engine.techniques import TECHNIQUES, technique_named
 
 LARGEST_RECIPE = 1_000_000
@@ -141,9 +141,8 @@ class Recipe(Frozen):
             if step.prepares and position > 1:
                 raise ValueError(f"'{step.name}' must be the first step: it makes the original")
             for before in self.steps[: position - 1]:
-                if before.name in step.not_after:
-                    why = step.not_after[before.name]
-                    raise ValueError(f"'{step.name}' must come before '{before.name}': {why}")
+                if why := step.unfit_after(before):
+                    raise ValueError(why)
         return self
 
     def to_yaml(self) -> str:
@@ -216,8 +215,15 @@ def read_recipe(path: Path) -> Recipe:
         update={
             "model": _beside(path, recipe.model),
             "data": data if isinstance(recipe.data, DataSource) else data.path,
+            "steps": tuple(_step_beside(path, step) for step in recipe.steps),
         }
     )
+
+
+def _step_beside(recipe_path: Path, step: Technique) -> Technique:
+    names = [name for name, control in step.controls().items() if isinstance(control, ModelName)]
+    found = {name: _beside(recipe_path, given) for name in names if (given := getattr(step, name))}
+    return step.model_copy(update=found)
 
 
 def _beside(recipe_path: Path, name: str) -> str:

@@ -96,7 +96,10 @@ class _Job:
         self._say_step(0, "original", "The original")
         source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code)
         context = self._context(source, self._data(source))
-        if problems := preflight(self.recipe, source.profile, context.task, Path(self.record.folder)).problems:
+        for note in (note for step in self.recipe.steps for note in step.fetch()):
+            self.emit(Note(text=note))
+        place = Path(self.record.folder)
+        if problems := preflight(self.recipe, source.profile, context.task, place, source.folder).problems:
             raise Refused(problems[0])
         baseline, model = self._original(source, context)
         self.record = self.record.model_copy(update={"baseline": baseline.measurement, "baseline_key": baseline.key})

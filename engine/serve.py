@@ -122,7 +122,7 @@ class Server:
         recipe = recipe_from(_field(request, "recipe"))
         source = resolve(recipe.model, trust_remote_code=recipe.trust_remote_code)
         task = task_named(self._inspected(recipe.source).task)
-        return preflight(recipe, source.profile, task).model_dump(mode="json")
+        return preflight(recipe, source.profile, task, model=source.folder).model_dump(mode="json")
 
     def _profile(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve

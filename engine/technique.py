@@ -16,9 +16,15 @@ from annotated_types import Ge, GroupedMetadata, Le
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.context import Context
     from engine.models.model import Model
     from engine.models.profile import Profile
+    from engine.tasks.base import Task
+
+UNKNOWN_SIZE = 0.9
+"""How far a size may be off (relative) of which it is only known that it will be no larger: no figure to show."""
 
 Certainty = Literal["exact", "estimated", "only measuring will tell"]
 
@@ -63,6 +69,10 @@ class Options(Control):
 
 class Toggle(Control):
     """A switch (the field's type is `bool`)."""
+
+
+class ModelName(Control):
+    """A model: starter:NAME, a folder, or a name on the Hub (the field's type is `str`; "" is none)."""
 
 
 class Forecast(Frozen):
@@ -123,6 +133,19 @@ class Technique(Frozen):
     def refusal(self, profile: Profile) -> str | None:
         """Why this model cannot take this technique as set (one sentence), or None."""
         return None
+
+    def misfit(self, folder: Path, task: Task) -> str | None:
+        """Why the model in `folder` cannot take it for `task`, where only its files tell; never asks a network."""
+        return None
+
+    def unfit_after(self, before: Technique) -> str | None:
+        """Why it cannot come after that step, or None."""
+        why = self.not_after.get(before.name)
+        return why and f"'{self.name}' must come before '{before.name}': {why}"
+
+    def fetch(self) -> tuple[str, ...]:
+        """Bring here what it needs besides model and data; sentences for the log. Raises `Refused`."""
+        return ()
 
     @abstractmethod
     def after(self, profile: Profile) -> Profile:

@@ -68,18 +68,20 @@ def train(
     budget: Budget,
     after_step: Callable[[], None] = lambda: None,
     checkpoint: Checkpoint | None = None,
+    beside: nn.Module | None = None,
 ) -> Quality:
     """Train `network` in place and leave it in eval mode with the best weights seen; returns their quality.
 
-    `after_step` runs after every optimizer step (pruning masks are put back there). With a
-    `checkpoint`, what was learnt is kept at every look at validation data, and training that was cut
-    off goes on from there.
+    `after_step` runs after every optimizer step (pruning masks are put back there). What `loss_of` learns
+    `beside` the network is for the lesson only. With a `checkpoint`, what was learnt is kept at every
+    look at validation data, and training that was cut off goes on from there.
     """
     import torch
 
     torch.manual_seed(context.seed)
     accelerator = _accelerator(budget)
     trainable = [p for p in network.parameters() if p.requires_grad]
+    trainable += beside.to(accelerator.device).parameters() if beside else []
     optimizer = torch.optim.AdamW(trainable, lr=budget.learning_rate, weight_decay=budget.weight_decay, fused=True)
     network, optimizer = accelerator.prepare(network, optimizer)
     steps = math.ceil(len(context.data.train) / budget.batch_size) * budget.epochs

@@ -9,12 +9,13 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from engine.technique import Control, Options, Slider, Technique, Toggle
+from engine.technique import Control, ModelName, Options, Slider, Technique, Toggle
 from gui.fields.choice import ChoiceField
+from gui.fields.model_name import ModelNameField
 from gui.fields.number import NumberField
 from gui.fields.switch import ToggleField
 
-Field = NumberField | ChoiceField | ToggleField
+Field = NumberField | ChoiceField | ToggleField | ModelNameField
 
 
 def field_for(control: Control, *, whole: bool = False) -> Field:
@@ -26,6 +27,8 @@ def field_for(control: Control, *, whole: bool = False) -> Field:
             return ChoiceField(control)
         case Toggle():
             return ToggleField(control)
+        case ModelName():
+            return ModelNameField(control)
     raise TypeError(f"no field for a {type(control).__name__}")
 
 

@@ -41,7 +41,7 @@ def prune(model: Model, technique: Prune, context: Context) -> Model:
     after_step: Callable[[], None] = lambda: None  # noqa: E731
     if technique.sparsity > 0:
         context.progress(0, 0, "finding out what matters least")
-        judge = Judge(_judged(encoder, context), context.task.loss, _real, context.check)
+        judge = Judge(judged(encoder, context), context.task.loss, real_tokens, context.check)
         after_step = remove(model, technique, judge, context.note)
     if technique.recovery_minutes > 0:
         budget = Budget(
@@ -121,11 +121,12 @@ def _kind(technique: Prune) -> importance.Kind:
     raise ValueError(f"{technique.importance} judges single weights")
 
 
-def _real(batch: TrainingBatch) -> torch.Tensor:
+def real_tokens(batch: TrainingBatch) -> torch.Tensor:
+    """1 for each real token, 0 for padding [texts, tokens]."""
     return batch.inputs["attention_mask"]
 
 
-def _judged(encoder: Encoder, context: Context) -> Iterator[TrainingBatch]:
+def judged(encoder: Encoder, context: Context) -> Iterator[TrainingBatch]:
     """Training batches to judge importance by, with progress."""
     # As many examples as fill the same number of steps, whatever a step of the task holds.
     size = context.task.batch_size

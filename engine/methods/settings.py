@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 
 from engine.artifact import copy_tokenizer
 from engine.files import write_text_atomically
+from engine.models.companions import MODULES, carried_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+VECTORS = (MODULES, "config_sentence_transformers.json", "sentence_bert_config.json")
+"""Files that say how a folder makes vectors, beside those in the folders of its modules."""
+WIDTHS = ("word_embedding_dimension", "embedding_dimension")
+"""What a pooling module calls the model's hidden size, in older folders and in newer ones."""
 
 
 def copy_settings(source: Path, folder: Path) -> None:
@@ -20,6 +26,26 @@ def copy_settings(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(source / "config.json", folder / "config.json")
     copy_tokenizer(source, folder)
+
+
+def adopt_vectors(source: Path, folder: Path, width: int) -> None:
+    """Let the model in `folder`, which has `width` hidden channels, make vectors as the one in `source` does."""
+    for name in filter(_makes_vectors, carried_files(folder)):
+        (folder / name).unlink()
+    for name, content in carried_files(source).items():
+        if _makes_vectors(name):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(_of_width(content, width) if name.endswith("/config.json") else content)
+
+
+def _makes_vectors(name: str) -> bool:
+    return name in VECTORS or "/" in name
+
+
+def _of_width(content: bytes, width: int) -> bytes:
+    """A module's config with the hidden size, where it says one."""
+    config = json.loads(content)
+    return json.dumps(config | {key: width for key in WIDTHS if key in config}, separators=(",", ":")).encode()
 
 
 def write_default_modules(folder: Path, width: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.models import surgery
+from engine.methods.students import Bridge, cut_student, other_student, read_alike
 from engine.models.model import Model
 from engine.tasks.base import Task, TrainingBatch
 from engine.training import Budget, train
@@ -18,29 +19,26 @@ if TYPE_CHECKING:
 
 
 def teach(model: Model, technique: Distill, context: Context) -> Model:
-    """A student of fewer layers, trained on what the original answers."""
+    """A smaller student, trained on what the original answers."""
     teacher = context.teacher()
-    left = technique.after(model.profile)
-    chosen = spaced(model.profile.layers, left.layers)
-    surgery.keep_layers(model.network, model.family, chosen)
-    context.note("The student begins with layers " + ", ".join(str(index + 1) for index in chosen) + ".")
-    pairs = depth_pairs(left.layers, teacher.profile.layers)
-    loss_of = TeacherLoss(context.task, teacher.network, technique, pairs)
-    # The student reads the teacher's own word embeddings; training them too would cost a third of each step.
-    # (Where the output head reads them as well, it learns with them.)
-    words = model.network.get_submodule(model.family.word_embeddings).requires_grad_(model.profile.tied)
+    if technique.student:
+        student = other_student(model, teacher, technique, context)
+    else:
+        student = cut_student(model, teacher.profile, technique, context)
+    made = student.model
+    pairs = depth_pairs(made.profile.layers, teacher.profile.layers)
+    longest = context.task.encoder(teacher.folder).longest if student.stranger else None
+    loss_of = TeacherLoss(context.task, teacher.network, technique, pairs, student.bridge, longest)
+    # A student reads the teacher's own word embeddings while it has them; training those would cost a third of each
+    # step. (Where the output head reads them as well, they learn with it.)
+    words = made.network.get_submodule(made.family.word_embeddings)
+    words.requires_grad_(student.own_words or made.profile.tied)
     budget = Budget(technique.minutes, technique.epochs, technique.learning_rate, context.task.batch_size)
-    best = train(model.network, loss_of, context.task.encoder(model.folder), context, budget)
+    encoder = context.task.encoder(made.folder)
+    best = train(made.network, loss_of, encoder, context, budget, beside=student.bridge)
     words.requires_grad_(True)
     context.note(f"The best student on validation {context.task.nouns}: {best.in_words}.")
-    return model.with_profile(left)
-
-
-def spaced(total: int, count: int) -> list[int]:
-    """`count` of `total` layers, evenly spaced, the last one always among them where there are two or more."""
-    if count == 1:
-        return [0]
-    return [round(index * (total - 1) / (count - 1)) for index in range(count)]
+    return made
 
 
 def depth_pairs(student_layers: int, teacher_layers: int) -> list[tuple[int, int]]:
@@ -54,9 +52,22 @@ class TeacherLoss:
     loss = how far the answers are from the teacher's, softened by a temperature (`Task.disagreement`)
          + w · mean squared difference of normalized hidden states at matching depths (arXiv:1909.10351)
          + the task's own loss in the last `label_share` of the time.
+
+    `bridge` brings hidden states to one width. With `longest`, student and teacher are different models: each
+    gets what it takes, and of longer texts what the teacher cannot take is no part of the lesson.
     """
 
-    def __init__(self, task: Task, teacher: nn.Module, technique: Distill, pairs: list[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        teacher: nn.Module,
+        technique: Distill,
+        pairs: list[tuple[int, int]],
+        bridge: Bridge | None = None,
+        longest: int | None = None,
+    ) -> None:
+        self._bridge = bridge or Bridge()
+        self._longest = longest
         self._task = task
         self._teacher = teacher.eval().requires_grad_(False)
         self._technique = technique
@@ -68,18 +79,27 @@ class TeacherLoss:
         technique = self._technique
         self._teacher.to(batch.labels.device)
         inner = technique.hidden_weight > 0
+        batch, read = self._for_both(student, batch)
         with torch.no_grad():
-            wanted = self._teacher(**batch.inputs, output_hidden_states=inner)
+            wanted = self._teacher(**read, output_hidden_states=inner)
         given = student(**batch.inputs, output_hidden_states=inner)
         loss = self._task.disagreement(given, wanted, batch, technique.temperature)
         if inner:
             mask = batch.inputs["attention_mask"].unsqueeze(-1).float()
             loss = loss + technique.hidden_weight * hidden_loss(
-                given.hidden_states, wanted.hidden_states, self._pairs, mask
+                given.hidden_states, wanted.hidden_states, self._pairs, mask, self._bridge
             )
         if batch.progress >= 1.0 - technique.label_share:
             loss = loss + self._task.loss_of(given, batch)
         return loss
+
+    def _for_both(self, student: nn.Module, batch: TrainingBatch) -> tuple[TrainingBatch, dict[str, torch.Tensor]]:
+        """The batch as the student takes it, and the teacher's inputs."""
+        if self._longest is None:
+            return batch, batch.inputs
+        labels = batch.labels if batch.labels.dim() == 1 else batch.labels[:, : self._longest]
+        inputs = read_alike(batch.inputs, student, self._longest)
+        return replace(batch, inputs=inputs, labels=labels), read_alike(batch.inputs, self._teacher, self._longest)
 
 
 def hidden_loss(
@@ -87,12 +107,17 @@ def hidden_loss(
     teacher: tuple[torch.Tensor, ...],
     pairs: list[tuple[int, int]],
     mask: torch.Tensor,
+    bridge: Bridge,
 ) -> torch.Tensor:
-    """Mean over pairs and real tokens of ‖s − t‖² / ‖t‖²; states [texts, tokens, hidden], mask [texts, tokens, 1]."""
+    """Mean over pairs and real tokens of ‖s − t‖² / ‖t‖², s and t brought to one width by `bridge`.
+
+    States [texts, tokens, hidden], mask [texts, tokens, 1].
+    """
     import torch
 
     terms = []
-    for ours, theirs in pairs:
-        difference = ((student[ours] - teacher[theirs]).square().sum(dim=-1, keepdim=True) * mask).sum()
-        terms.append(difference / (teacher[theirs].square().sum(dim=-1, keepdim=True) * mask).sum())
+    for one, other in pairs:
+        ours, theirs = bridge(student[one], teacher[other])
+        difference = ((ours - theirs).square().sum(dim=-1, keepdim=True) * mask).sum()
+        terms.append(difference / (theirs.square().sum(dim=-1, keepdim=True) * mask).sum())
     return torch.stack(terms).mean()

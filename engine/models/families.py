@@ -58,6 +58,10 @@ class Family:
     """Whether the layers' weights are stored [in, out] (`Conv1D`), not [out, in]."""
     final_norm: str | None = None
     """The norm after the last layer, where it is no layer's own."""
+    head_norms: tuple[str, ...] = ()
+    """Norms within a layer that are as wide as one attention head, not as the stream."""
+    square: tuple[str, ...] = ()
+    """Matrices after the layers from hidden to hidden: a pooler, or what stands before a classifier."""
     output_head: str | None = None
     """From hidden to vocabulary: what a language model writes with."""
     tied: bool = False
@@ -77,6 +81,7 @@ class Family:
             word_embeddings=self.word_embeddings.removeprefix(prefix),
             embeddings=tuple(name.removeprefix(prefix) for name in self.embeddings),
             final_norm=self.final_norm and self.final_norm.removeprefix(prefix),
+            square=tuple(name.removeprefix(prefix) for name in self.square),
             head=(),
             output_head=None,
         )
@@ -111,7 +116,9 @@ class Family:
         return self.head_size_in_config and not (self.heads_divide_hidden and hidden % heads)
 
 
-def _bert_like(name: str, body: str, model_types: tuple[str, ...], head: tuple[str, ...]) -> Family:
+def _bert_like(
+    name: str, body: str, model_types: tuple[str, ...], head: tuple[str, ...], square: tuple[str, ...]
+) -> Family:
     """BERT's layout, which RoBERTa keeps under another name."""
     return Family(
         name=name,
@@ -127,6 +134,7 @@ def _bert_like(name: str, body: str, model_types: tuple[str, ...], head: tuple[s
         feed_forward_in="intermediate.dense",
         feed_forward_out="output.dense",
         head=head,
+        square=square,
         layers_key="num_hidden_layers",
         heads_key="num_attention_heads",
         feed_forward_key="intermediate_size",
@@ -152,6 +160,7 @@ def _llama_like(name: str, model_types: tuple[str, ...], *, heads_divide_hidden:
         feed_forward_in="mlp.up_proj",
         feed_forward_out="mlp.down_proj",
         final_norm="model.norm",
+        head_norms=("self_attn.q_norm", "self_attn.k_norm"),
         output_head="lm_head",
         head=("lm_head", "score"),
         classifier="score",
@@ -167,8 +176,14 @@ def _llama_like(name: str, model_types: tuple[str, ...], *, heads_divide_hidden:
 
 
 FAMILIES: tuple[Family, ...] = (
-    _bert_like("BERT", "bert", ("bert",), ("bert.pooler", "classifier")),
-    _bert_like("RoBERTa", "roberta", ("roberta", "xlm-roberta", "camembert"), ("classifier",)),
+    _bert_like("BERT", "bert", ("bert",), ("bert.pooler", "classifier"), ("bert.pooler.dense",)),
+    _bert_like(
+        "RoBERTa",
+        "roberta",
+        ("roberta", "xlm-roberta", "camembert"),
+        ("classifier",),
+        ("classifier.dense", "roberta.pooler.dense"),
+    ),
     Family(
         name="DistilBERT",
         model_types=("distilbert",),
@@ -183,6 +198,7 @@ FAMILIES: tuple[Family, ...] = (
         feed_forward_in="ffn.lin1",
         feed_forward_out="ffn.lin2",
         head=("pre_classifier", "classifier"),
+        square=("pre_classifier",),
         layers_key="n_layers",
         heads_key="n_heads",
         feed_forward_key="hidden_dim",

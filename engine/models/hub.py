@@ -32,7 +32,7 @@ def hub_folder(name: str, *, code: bool, check: Callable[[Path], None]) -> tuple
     Raises `Refused` where there is no such model, no right to it, or no network.
     """
     with _explained(name):
-        cached = _cached(name)
+        cached = cached_folder(name)
         if cached is not None:
             return cached, True
         small = [*SMALL_FILES, *(["*.py"] if code else [])]
@@ -51,7 +51,7 @@ def _fetched(name: str, patterns: list[str]) -> Path:
     return Path(snapshot_download(name, allow_patterns=patterns))
 
 
-def _cached(name: str) -> Path | None:
+def cached_folder(name: str) -> Path | None:
     """The newest snapshot in the cache if it is whole: config, weights and a vocabulary."""
     from huggingface_hub import try_to_load_from_cache
 

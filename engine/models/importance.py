@@ -64,6 +64,48 @@ def unit_importance(
     return scores
 
 
+def width_importance(
+    network: PreTrainedModel,
+    family: Family,
+    batches: Iterable[BatchT],
+    run: Callable[[PreTrainedModel, BatchT], object],
+    real_of: RealOf[BatchT],
+) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+    """By activations, in one pass: importance of each hidden channel [hidden]; and as `unit_importance` has it for
+    each layer, of the inputs of its attention's and of its feed-forward part's output projection.
+
+    A channel's is its mean absolute activation behind the norms, where attention and feed-forward parts read it
+    (Minitron, arXiv:2407.14679).
+    """
+    import torch
+
+    read, written = (family.query, family.feed_forward_in), (family.attention_output, family.feed_forward_out)
+    watched = {
+        f"{number} {part}": projection_of(layer, part)
+        for number, layer in enumerate(layers_of(network, family))
+        for part in (*read, *written)
+    }
+    sums = {key: torch.zeros(one.inputs) for key, one in watched.items()}
+    tokens, seen = 0.0, dict[str, "torch.Tensor"]()
+
+    def see(key: str, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen[key] = inputs[0].detach()
+
+    with _watching_inputs(network, watched, see), torch.no_grad():
+        for batch in batches:
+            run(network, batch)
+            real = real_of(batch).unsqueeze(-1)
+            tokens += float(real.sum())
+            for key, states in seen.items():
+                sums[key] += (states.abs() * real).sum(dim=(0, 1))
+    channels = torch.stack([sums[key] for key in watched if key.partition(" ")[2] in read]).mean(dim=0)
+    heads, neurons = (
+        [sums[key] * one.weight.norm(dim=0) for key, one in watched.items() if key.partition(" ")[2] == part]
+        for part in written
+    )
+    return channels / max(tokens, 1.0), heads, neurons
+
+
 def layer_importance(
     network: PreTrainedModel,
     family: Family,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from engine.models.families import Family
 from engine.models.headers import Tensor, read_headers
+from engine.models.sides import UNITS, sides
 from engine.technique import Frozen
 
 PartName = Literal["embeddings", "attention", "feed_forward", "norms", "final_norm", "head"]
@@ -19,8 +20,9 @@ class Part(Frozen):
     """Parameters of one part: in matrices (which quantize), their rows (one scale each), and in vectors.
 
     A row is one output of a matrix, whichever way it is stored; `tensors` counts both kinds, `matrix_tensors`
-    the first. `inner_rows` and `inner_vectors` are those
-    of `rows` and `vectors` that belong to neurons or heads, and leave with them.
+    the first. `inner_rows` and `inner_vectors` are those of `rows` and `vectors` that belong to neurons
+    or heads, and leave with them; `stream_rows` and `stream_vectors` those that belong to the stream's
+    hidden channels; `squares` those of `matrices` that have these channels on both sides.
     """
 
     matrices: int = 0
@@ -30,6 +32,9 @@ class Part(Frozen):
     matrix_tensors: int = 0
     inner_rows: int = 0
     inner_vectors: int = 0
+    stream_rows: int = 0
+    stream_vectors: int = 0
+    squares: int = 0
 
     @property
     def parameters(self) -> int:
@@ -39,14 +44,29 @@ class Part(Frozen):
     def narrowed(self, left: int, total: int) -> Part:
         """With `left` of `total` neurons or heads in every layer; each matrix has them on one side. Exact."""
         inner_rows, inner_vectors = self.inner_rows * left // total, self.inner_vectors * left // total
-        return Part(
-            matrices=self.matrices * left // total,
-            rows=self.rows - self.inner_rows + inner_rows,
-            vectors=self.vectors - self.inner_vectors + inner_vectors,
-            tensors=self.tensors,
-            matrix_tensors=self.matrix_tensors,
-            inner_rows=inner_rows,
-            inner_vectors=inner_vectors,
+        return self.model_copy(
+            update={
+                "matrices": self.matrices * left // total,
+                "rows": self.rows - self.inner_rows + inner_rows,
+                "vectors": self.vectors - self.inner_vectors + inner_vectors,
+                "inner_rows": inner_rows,
+                "inner_vectors": inner_vectors,
+            }
+        )
+
+    def in_channels(self, left: int, total: int) -> Part:
+        """With `left` of the stream's `total` hidden channels, which every matrix has on one side or on both. Exact."""
+        stream_rows, stream_vectors = self.stream_rows * left // total, self.stream_vectors * left // total
+        squares = self.squares * left**2 // total**2
+        return self.model_copy(
+            update={
+                "matrices": (self.matrices - self.squares) * left // total + squares,
+                "rows": self.rows - self.stream_rows + stream_rows,
+                "vectors": self.vectors - self.stream_vectors + stream_vectors,
+                "stream_rows": stream_rows,
+                "stream_vectors": stream_vectors,
+                "squares": squares,
+            }
         )
 
     def in_layers(self, left: int, total: int) -> Part:
@@ -112,13 +132,23 @@ def _within(name: str, family: Family) -> str:
 
 
 def _counted(name: str, tensor: Tensor, family: Family) -> Part:
-    within = _within(name, family) if name.startswith(family.layers + ".") else ""
-    inner = within in (family.query, family.key, family.value, *family.feed_forward_inputs)
     if len(tensor.shape) < 2:
-        return Part(vectors=tensor.count, tensors=1, inner_vectors=tensor.count if inner else 0)
-    transposed = family.transposed and within in (*family.attention, *family.feed_forward)
-    rows = tensor.shape[-1] if transposed else tensor.shape[0]
-    return Part(matrices=tensor.count, rows=rows, tensors=1, matrix_tensors=1, inner_rows=rows if inner else 0)
+        (side,) = sides(name, 1, family)
+        inner, stream = tensor.count * (side in UNITS), tensor.count * (side == "channels")
+        return Part(vectors=tensor.count, tensors=1, inner_vectors=inner, stream_vectors=stream)
+    found = sides(name, 2, family)
+    transposed = family.transposed and _within(name, family) in (*family.attention, *family.feed_forward)
+    row = -1 if transposed else 0
+    rows = tensor.shape[row]
+    return Part(
+        matrices=tensor.count,
+        rows=rows,
+        tensors=1,
+        matrix_tensors=1,
+        inner_rows=rows * (found[row] in UNITS),
+        stream_rows=rows * (found[row] == "channels"),
+        squares=tensor.count * (found == ("channels", "channels")),
+    )
 
 
 def _sum(parts: Iterable[Part]) -> Part:

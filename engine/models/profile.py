@@ -6,6 +6,7 @@ Estimates are arithmetic on a `Profile`; each technique returns the profile that
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,9 @@ from engine.technique import Frozen
 
 MOST_OUTPUTS = 100_000
 """More than any classifier has; a config may claim what it likes."""
+
+GRAIN = 32
+"""Channels and neurons leave in pieces of so many where that comes out even: groups of 4-bit numbers are no smaller."""
 
 RuntimeName = Literal["torch", "onnxruntime", "openvino"]
 
@@ -77,6 +81,8 @@ class Profile(Frozen):
     head_size: int | None = None
     """Width of one attention head; None: `hidden` over `heads`."""
     final_norm: Part = Part()
+    unknown: bool = False
+    """Whether another model will take this one's place, of which it is known only that it is no larger."""
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -117,6 +123,41 @@ class Profile(Frozen):
         }
         return self.model_copy(update={"layers": layers, **parts})
 
+    def with_width(self, share: float) -> Profile:
+        """The same model with about this share of its hidden channels, heads and neurons, the same in every layer.
+
+        Heads leave in whole groups. The hidden size is as large as the heads that stay together, or, where
+        config.json can say how large a head is, the nearest that it allows. Exact. An uneven model stays as it is.
+        """
+        if share >= 1.0 or self.uneven:
+            return self
+        hidden, groups, width = self._narrower(share)
+        parts = {name: getattr(self, name) for name in ("embeddings", "norms", "final_norm", "head")}
+        parts["attention"] = self.attention.narrowed(groups, self.head_groups)
+        parts["feed_forward"] = self.feed_forward.narrowed(width, self.feed_forward_width)
+        return self.model_copy(
+            update={
+                **{name: part.in_channels(hidden, self.hidden) for name, part in parts.items()},
+                "hidden": hidden,
+                "heads": self.heads // self.head_groups * groups,
+                "kv_heads": groups,
+                "feed_forward_width": width,
+            }
+        )
+
+    def _narrower(self, share: float) -> tuple[int, int, int]:
+        """Hidden size, groups of heads and feed-forward width at about `share` of each."""
+        family, size = family_of(self.model_type), self.head_size or self.hidden // self.heads
+        groups = _nearest(share * self.head_groups, 1, self.head_groups)
+        heads = self.heads // self.head_groups * groups
+        hidden = size * heads
+        if family.head_size_in_config:
+            grain = math.gcd(self.hidden // self.heads, size, GRAIN)
+            step = math.lcm(grain, heads) if family.heads_divide_hidden else grain
+            hidden = _nearest(share * self.hidden, step, self.hidden)
+        width = self.feed_forward_width
+        return hidden, groups, _nearest(width * hidden / self.hidden, math.gcd(width, GRAIN), width)
+
     @property
     def work(self) -> int:
         """Multiplications for one token: the weights of every layer's matrices, and of an output head, each used once.
@@ -131,13 +172,26 @@ class Profile(Frozen):
 
         Encoders have hidden × hidden, then hidden × labels; decoders hidden × labels alone, without a bias.
         """
-        outputs = max(2, len(labels))
-        rows = outputs if self.kind == "decoder" else self.hidden + outputs
-        head = Part(matrices=rows * self.hidden, rows=rows, tensors=1, matrix_tensors=1)
+        outputs, hidden = max(2, len(labels)), self.hidden
+        head = Part(matrices=outputs * hidden, rows=outputs, tensors=1, matrix_tensors=1)
         if self.kind == "encoder":
-            head = head.model_copy(update={"vectors": rows, "tensors": 4, "matrix_tensors": 2})
+            head += Part(
+                matrices=hidden**2,
+                rows=hidden,
+                vectors=hidden + outputs,
+                tensors=3,
+                matrix_tensors=1,
+                stream_rows=hidden,
+                stream_vectors=hidden,
+                squares=hidden**2,
+            )
         changed = {"head": head, "labels": labels, "has_head": True, "writes": False, "tied": False}
         return self.model_copy(update=changed)
+
+
+def _nearest(wanted: float, step: int, most: int) -> int:
+    """The whole number of steps, at least one and no more than `most` allows, that is nearest to `wanted`."""
+    return step * max(1, min(most // step, round(wanted / step)))
 
 
 def read_profile(folder: Path) -> Profile:

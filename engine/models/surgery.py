@@ -50,7 +50,7 @@ def keep_heads(network: PreTrainedModel, family: Family, kept: Sequence[torch.Te
     """
     size, group = head_size(network, family), group_size(network, family)
     for layer, groups in zip(layers_of(network, family), kept, strict=True):
-        _keep_attention(layer, family, _spread(groups, size * group), _spread(groups, size))
+        _keep_attention(layer, family, spread(groups, size * group), spread(groups, size))
     config, groups = network.config, len(kept[0])
     if family.says_heads(groups * group, int(getattr(config, family.hidden_key))):
         setattr(config, cast("str", family.head_size_key), size)
@@ -141,7 +141,7 @@ def _keep_attention(layer: nn.Module, family: Family, queries: torch.Tensor, sha
     output.keep_inputs(queries)
 
 
-def _spread(units: torch.Tensor, size: int) -> torch.Tensor:
+def spread(units: torch.Tensor, size: int) -> torch.Tensor:
     """Places of all numbers of these units, `size` numbers each."""
     import torch
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.errors import Refused
 from engine.models.profile import Profile, RuntimeName
-from engine.technique import Estimate, Forecast
+from engine.technique import UNKNOWN_SIZE, Estimate, Forecast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +136,7 @@ class Runtime(ABC):
         """
         return Estimate(
             size_bytes=self.stored_bytes(left),
-            size_error=self.size_error(left) + unsure,
+            size_error=min(self.size_error(left) + unsure + (UNKNOWN_SIZE if left.unknown else 0.0), 0.99),
             speed=speed or self.forecast(left),
             quality=quality,
             line=line,

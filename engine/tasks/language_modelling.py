@@ -239,13 +239,17 @@ class LanguageModelling(Task):
         )
 
     def disagreement(self, given: Any, wanted: Any, batch: TrainingBatch, temperature: float) -> torch.Tensor:
-        """T² · KL(teacher ‖ student) of the next token's distribution, averaged over real tokens."""
+        """T² · KL(teacher ‖ student) of the next token's distribution, averaged over real tokens.
+
+        Over the rows that both output heads have: some models have more than there are tokens.
+        """
         from torch.nn import functional
 
         real = batch.inputs["attention_mask"].bool()
+        rows = min(given.logits.shape[-1], wanted.logits.shape[-1])
         return temperature**2 * functional.kl_div(
-            functional.log_softmax(given.logits[real] / temperature, dim=-1),
-            functional.log_softmax(wanted.logits[real] / temperature, dim=-1),
+            functional.log_softmax(given.logits[real][:, :rows] / temperature, dim=-1),
+            functional.log_softmax(wanted.logits[real][:, :rows] / temperature, dim=-1),
             log_target=True,
             reduction="batchmean",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from engine.technique import Estimate
+from engine.technique import UNKNOWN_SIZE, Estimate
 from gui.numbers import megabytes, ratio, ratio_range
 from gui.words import certainty
 
@@ -37,6 +37,15 @@ class Prediction(QWidget):
 
     def show_estimate(self, estimate: Estimate, original_bytes: int) -> None:
         """The state after this card, beside the original of `original_bytes`."""
+        if estimate.size_error >= UNKNOWN_SIZE:
+            for figure, help in ((self.size_figure, estimate.line), (self.speed_figure, estimate.speed.basis)):
+                figure.set("?", certainty("only measuring will tell"), help)
+        else:
+            self._show_figures(estimate, original_bytes)
+        self.quality_figure.set("?", certainty("only measuring will tell"), estimate.quality)
+        self.line.setText(estimate.line)
+
+    def _show_figures(self, estimate: Estimate, original_bytes: int) -> None:
         smaller = original_bytes / max(estimate.size_bytes, 1)
         sure = certainty("exact")
         if estimate.size_error:
@@ -47,8 +56,6 @@ class Prediction(QWidget):
         )
         speed = estimate.speed
         self.speed_figure.set(ratio_range(speed.low, speed.high), certainty(speed.certainty), speed.basis)
-        self.quality_figure.set("?", certainty("only measuring will tell"), estimate.quality)
-        self.line.setText(estimate.line)
 
     def show_nothing(self, text: str) -> None:
         """There is no profile (yet): say why instead of figures."""

@@ -65,6 +65,7 @@ def test_memory_is_counted_in_copies(large) -> None:
     assert training == 4 + 2 + 1  # weights, gradients, two moments; two sets kept; the original in its process
     assert copies(large, {"prune": {"recovery_minutes": 5}}, max_quality_loss=1) == training + 1
     assert copies(large, {"distill": {"minutes": 5}}, max_quality_loss=1) == training + 2
+    assert copies(large, {"distill": {"minutes": 5, "width": 0.5}}, max_quality_loss=1) == training + 3
     assert copies(large, {"quantize": {"bits": 8, "runtime": "openvino"}}) == 2 + 3
     assert copies(large, {"quantize": {"bits": 8, "runtime": "auto"}}) == 2 + 5  # ONNX Runtime is tried as well
 
@@ -138,3 +139,34 @@ def test_a_size_limit_that_one_runtime_can_keep_is_no_problem(profile) -> None:
     assert preflight(recipe_from({"steps": steps, "limits": {"max_size_mb": between}}), profile, TASK).problems == ()
     large = profile.model_copy(update={"tokenizer_bytes": 10**9})
     assert preflight(recipe_from({"steps": steps, "limits": {"max_size_mb": 1}}), large, TASK).problems
+
+
+def test_a_wrong_student_is_refused_before_the_run(tiny_model) -> None:
+    source = resolve(str(tiny_model("bert", layers=3)))
+
+    def problems(student: Path, *steps: object, **limits: float) -> tuple[str, ...]:
+        recipe = recipe_from({"steps": [{"distill": {"student": str(student)}}, *steps], "limits": limits})
+        return preflight(recipe, source.profile, TASK, model=source.folder).problems
+
+    assert problems(tiny_model("bert", layers=1)) == ()
+    (problem,) = problems(tiny_model("bert", layers=3))
+    assert "no smaller than the original" in problem
+    (problem,) = problems(tiny_model("roberta", layers=1))
+    assert problem.endswith("the kind differs. Choose a student with the same tokenizer.")
+    eight = {"quantize": {"bits": 8, "runtime": "onnxruntime"}}
+    assert problems(Path("someone/unknown"), eight, max_size_mb=0.1) == ()  # it may be that small
+
+
+def test_a_dense_layer_is_seen_before_the_run(tiny_model) -> None:
+    import torch
+
+    from engine.methods.pca import Projection, write_dense
+    from engine.methods.settings import write_default_modules
+
+    folder = tiny_model("bert", layers=2, head=False)
+    write_default_modules(folder, 32)
+    write_dense(folder, Projection(torch.eye(32)[:8], 1.0))
+    task, read = task_named("sentence similarity"), read_profile(folder)
+    for width, count in ((0.5, 1), (1.0, 0)):
+        recipe = recipe_from({"steps": [{"distill": {"width": width}}]})
+        assert len(preflight(recipe, read, task, model=folder).problems) == count

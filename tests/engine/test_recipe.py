@@ -9,12 +9,15 @@ from pydantic import ValidationError
 
 from engine.errors import Refused
 from engine.recipe import DataSource, Limits, Recipe, parse_recipe, read_recipe, recipe_from
-from engine.technique import Options, Slider, Technique
+from engine.technique import ModelName, Options, Slider, Technique
 from engine.techniques import TECHNIQUES
 from engine.techniques.distill import Distill
+from engine.techniques.low_rank import LowRank
+from engine.techniques.pca import Pca
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
+from engine.techniques.vocabulary import Vocabulary
 
 NAMES = ("starter:kinds", "my model", "org/model-1", "/data/ä ö/日本.csv", "null", "1e3", "yes", "a: b", "- #", "'\"\n")
 
@@ -24,6 +27,8 @@ def drawn_value(draw: random.Random, technique: type[Technique], name: str) -> o
     if isinstance(control, Slider):
         value = draw.choice([control.low, control.high, draw.uniform(control.low, control.high)])
         return round(value) if get_type_hints(technique)[name] is int else value
+    if isinstance(control, ModelName):
+        return draw.choice(NAMES)
     return draw.choice(list(control.labels) if isinstance(control, Options) else [True, False])
 
 
@@ -37,6 +42,8 @@ def drawn_recipe(draw: random.Random) -> Recipe:
     # In the order of the cards, in which any steps fit one after the other.
     drawn = sorted((draw.choice(middle) for _ in range(draw.randrange(4))), key=TECHNIQUES.index)
     steps = [drawn_step(draw, technique) for technique in drawn]
+    # But for another student: it takes the place of whatever was changed before.
+    steps[1:] = [step.model_copy(update={"student": ""}) if step.name == "distill" else step for step in steps[1:]]
     first = [drawn_step(draw, TrainHead)] if draw.random() < 0.3 else []
     last = [drawn_step(draw, Quantize)] if draw.random() < 0.6 else []
     long_form = DataSource(path=draw.choice(NAMES), text=draw.choice([None, *NAMES]), label=draw.choice(NAMES))
@@ -74,11 +81,32 @@ def test_an_edit_makes_another():
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"), [((Quantize(), Prune()), "must be the last"), ((Distill(), TrainHead()), "must be the first")]
+    ("steps", "said"),
+    [
+        ((Quantize(), Prune()), "must be the last"),
+        ((Distill(), TrainHead()), "must be the first"),
+        ((Vocabulary(), Distill()), "'distill' must come before 'vocabulary'"),
+        ((Pca(), Distill(width=0.5)), "'distill' must come before 'pca'"),
+        ((Prune(), Distill(student="a/b")), r"'prune' changes a model whose place 'distill' then gives to another"),
+    ],
 )
 def test_order_is_checked(steps, said):
     with pytest.raises(ValidationError, match=said):
         Recipe(steps=steps)
+
+
+def test_what_fits_before_a_student():
+    Recipe(steps=(TrainHead(), Distill(student="a/b"), Prune(), Quantize()))
+    Recipe(steps=(Prune(), Distill(width=0.5), LowRank(), Vocabulary()))
+    Recipe(steps=(Pca(), Distill()))
+
+
+def test_a_students_path_is_taken_from_the_recipes_folder(tmp_path: Path):
+    (tmp_path / "small").mkdir()
+    path = tmp_path / "recipe.yaml"
+    for name, meant in (("small", str(tmp_path / "small")), ("starter:minilm", "starter:minilm"), ("a/b", "a/b")):
+        path.write_text(f"steps: [distill: {{student: '{name}'}}]", encoding="utf-8")
+        assert read_recipe(path).steps == (Distill(student=meant),)
 
 
 def test_paths_are_taken_from_the_recipes_folder(tmp_path: Path):

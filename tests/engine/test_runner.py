@@ -77,6 +77,25 @@ def test_a_headless_model_learns_labels_then_a_student_learns_from_it(go: Go, ti
     assert any(isinstance(event, events.CurvePoint) for event in said)
 
 
+def test_a_narrow_student_and_another_model_make_folders_of_their_own(go: Go, tiny_model) -> None:
+    narrow = go({"distill": {"layers": 0.7, "width": 0.5, "minutes": 0.2, "epochs": 1}})
+    assert narrow.status is Status.FINISHED, narrow.reason
+    other = go({"distill": {"student": str(tiny_model("bert", layers=1, head=False)), "minutes": 0.2, "epochs": 1}})
+    assert other.status is Status.FINISHED, other.reason
+    for found in (narrow, other):
+        assert found.comparison.size > 1.1
+        assert found.verified
+    assert json.loads((other.model_path / "config.json").read_text())["id2label"]["0"] == "animal"
+
+
+def test_a_wrong_student_ends_the_run_before_the_original_is_measured(go: Go, tiny_model, said) -> None:
+    for student, reason in ((tiny_model("roberta", layers=1), "tokenizer"), ("/no/such/place", "cannot be had")):
+        found = go({"distill": {"student": str(student)}})
+        assert found.status is Status.FAILED
+        assert reason in found.reason
+    assert not any(isinstance(event, events.Measured) for event in said)
+
+
 def test_a_headless_model_without_that_step_is_offered_it(go: Go, tiny_model) -> None:
     found = go({"prune": {}}, model=str(tiny_model("bert", head=False)))
     assert found.status is Status.FAILED

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.models.profile import Profile, read_profile
-from engine.technique import Forecast, Options, Slider, Technique, Toggle
+from engine.technique import UNKNOWN_SIZE, Forecast, ModelName, Options, Slider, Technique, Toggle
 from engine.techniques import TECHNIQUES, estimates, technique_named
 from engine.techniques.distill import Distill
 from engine.techniques.prune import Prune
@@ -49,6 +49,8 @@ def test_every_field_has_a_control(technique: type[Technique], name: str):
                 technique.model_validate({name: value})
         case Toggle():
             assert isinstance(field.default, bool)
+        case ModelName():
+            assert field.default == ""
         case _:
             pytest.fail(f"no widget shows {control}")
 
@@ -61,7 +63,7 @@ def test_what_lies_outside_is_refused(technique: type[Technique], name: str):
         for end in (control.low, control.high):
             technique.model_validate({name: end})
     else:
-        outside = ["something else", None, 7]
+        outside = [None, 7] if isinstance(control, ModelName) else ["something else", None, 7]
     for value in outside:
         with pytest.raises(ValidationError):
             technique.model_validate({name: value})
@@ -112,7 +114,7 @@ def test_estimates_follow_each_other(profile: Profile):
     assert (left.layers, left.feed_forward_width) == (2, 32)
 
 
-@pytest.mark.parametrize(("technique", "name"), [(Distill, "layers"), (Prune, "sparsity")])
+@pytest.mark.parametrize(("technique", "name"), [(Distill, "layers"), (Distill, "width"), (Prune, "sparsity")])
 def test_moving_the_slider_only_ever_shrinks(technique: type[Technique], name: str, profile: Profile):
     slider = technique.controls()[name]
     assert isinstance(slider, Slider)
@@ -126,3 +128,32 @@ def test_a_head_makes_nothing_smaller(profile: Profile, tiny_model):
     assert TrainHead().after(profile) == profile
     assert TrainHead().after(bare).has_head
     assert TrainHead().estimate(bare).size_bytes > bare.original_bytes - 10_000
+
+
+def test_a_narrow_student_says_what_stays(profile: Profile):
+    line = Distill(layers=0.5, width=0.5).estimate(profile).line
+    assert "2 of 4 layers, 16 of 32 channels, 2 of 4 heads and 32 of 64 neurons stay" in line
+    assert "2 of 4 layers stay; learns" in Distill(layers=0.5).estimate(profile).line
+    uneven = Prune(structure="attention heads", sparsity=0.5).after(profile)
+    assert "width" in Distill(width=0.5).refusal(uneven)
+    assert Distill().refusal(uneven) is None
+    assert Distill(width=0.5).after(uneven).hidden == profile.hidden
+
+
+def test_a_student_that_is_not_here_has_no_size_yet(profile: Profile):
+    steps = (Distill(student="someone/unknown"), Quantize(bits=8, runtime="onnxruntime"))
+    found = estimates(steps, profile)
+    assert all(UNKNOWN_SIZE <= one.size_error < 1 for one in found)
+    assert "its size is known once it is fetched" in found[0].line
+    assert found[0].speed.certainty == "only measuring will tell"
+    assert steps[0].refusal(profile) is None
+
+
+def test_a_student_that_is_here_is_foretold(profile: Profile, tiny_model):
+    other = tiny_model("bert", layers=1, head=False)
+    technique = Distill(student=f" {other} ", width=0.25, layers=0.1)
+    left = technique.after(profile)
+    assert (left.layers, left.hidden, left.labels, left.has_head) == (1, 32, profile.labels, True)
+    assert technique.estimate(profile).size_error < 0.2
+    assert "(layers and width kept do not count)" in technique.estimate(profile).line
+    assert "no smaller" in Distill(student=str(tiny_model("bert", layers=5))).refusal(profile)

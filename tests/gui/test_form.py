@@ -2,14 +2,15 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QFileDialog, QPushButton
 
-from engine.technique import Slider
+from engine.technique import ModelName, Slider
 from engine.techniques import TECHNIQUES
 from engine.techniques.distill import Distill
 from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from gui.fields.choice import ChoiceField
+from gui.fields.model_name import ModelNameField
 from gui.fields.number import NumberField
 from gui.fields.scale import Curve, scale_for
 from gui.form import Form
@@ -18,6 +19,7 @@ WIDE_PLACES = 40
 UNUSUAL = [
     Prune(structure="layers", sparsity=0.37, recovery_minutes=7.3, importance="magnitude", learning_rate=3.3e-5),
     Distill(layers=0.33, minutes=0.25, temperature=3.14, hidden_weight=0.7, label_share=0.9),
+    Distill(width=0.61, student="someone/small"),
     Quantize(bits=16, aim="latency", runtime="onnxruntime", calibration_texts=17),
 ]
 
@@ -95,6 +97,70 @@ def test_a_click_on_a_segment_chooses_it(qtbot):
     buttons = form.fields["bits"].chooser.findChildren(QPushButton)
     qtbot.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
     assert form.value().bits == 16
+
+
+@pytest.fixture
+def named(qtbot):
+    """A field for a model's name, and what it told."""
+    field, told = ModelNameField(ModelName("Another student", "A smaller model.")), []
+    qtbot.addWidget(field)
+    field.value_changed.connect(told.append)
+    field.show()
+    return field, told
+
+
+def test_a_typed_name_counts_once_it_is_entered(qtbot, named):
+    field, told = named
+    field.setFocus()
+    assert field.focusProxy() is field.entry
+    qtbot.keyClicks(field.entry, " someone/small ")
+    assert (told, field.value()) == ([], "")
+    qtbot.keyClick(field.entry, Qt.Key.Key_Return)
+    qtbot.keyClick(field.entry, Qt.Key.Key_Return)
+    assert told == ["someone/small"]
+    assert field.value() == "someone/small"
+
+
+def test_a_folder_is_chosen(qtbot, named, monkeypatch):
+    field, told = named
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/models/small")
+    qtbot.mouseClick(field.choose, Qt.MouseButton.LeftButton)
+    assert (told, field.entry.text()) == (["/models/small"], "/models/small")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    qtbot.keyClick(field.choose, Qt.Key.Key_Space)
+    assert told == ["/models/small"]
+
+
+def test_a_name_that_is_emptied_is_none_at_once(qtbot, named):
+    field, told = named
+    field.set_value("someone/small")
+    assert told == []
+    field.entry.clear()
+    assert (told, field.value()) == ([""], "")
+    field.set_value("")
+    assert told == [""]
+
+
+def test_a_name_explains_itself_and_is_reached_by_keyboard(named):
+    field, _ = named
+    for widget in (field.entry, field.choose):
+        assert widget.accessibleName().startswith("Another student")
+        assert widget.toolTip().endswith(".")
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+    assert field.title.buddy() is field.entry
+
+
+def test_another_student_lies_under_more(qtbot):
+    form = Form(Distill)
+    qtbot.addWidget(form)
+    form.show()
+    assert not form.fields["student"].isVisible()
+    qtbot.mouseClick(form.more, Qt.MouseButton.LeftButton)
+    entry = form.fields["student"].entry
+    assert entry.isVisible()
+    qtbot.keyClicks(entry, "starter:minilm")
+    qtbot.keyClick(entry, Qt.Key.Key_Return)
+    assert form.value() == Distill(student="starter:minilm")
 
 
 def test_more_unfolds(qtbot):

@@ -53,6 +53,17 @@ def test_each_card_foretells_what_its_steps_leave(qtbot, home, stand_in):
     assert shown == [megabytes(each.size_bytes) for each in estimates(steps, profile)]
 
 
+def test_a_student_that_is_not_here_yet_is_given_no_figures(qtbot, home, stand_in):
+    cards = Cards()
+    qtbot.addWidget(cards)
+    cards.set_value((Distill(student="someone/small"), Quantize()))
+    cards.set_profile(stand_in.profile())
+    for card in (card for card in cards.cards if card.value() is not None):
+        shown = (card.prediction.size_figure, card.prediction.speed_figure)
+        assert [figure.value.text() for figure in shown] == ["?", "?"]
+        assert [figure.sure.text() for figure in shown] == ["only measuring will tell"] * 2
+
+
 def test_without_a_profile_cards_say_why_nothing_is_foretold(qtbot, home):
     cards = Cards()
     qtbot.addWidget(cards)

@@ -51,7 +51,10 @@ TABLE: dict[type[Technique], tuple[Technique, ...]] = {
         FineTune(epochs=1, learning_rate=1e-3),
         FineTune(epochs=1, learning_rate=1e-3, adapt="LoRA", rank=4),
     ),
-    Distill: (Distill(layers=0.5, epochs=1, learning_rate=1e-3),),
+    Distill: (
+        Distill(layers=0.5, epochs=1, learning_rate=1e-3),
+        Distill(layers=1.0, width=0.5, epochs=1, learning_rate=1e-3),
+    ),
     Quantize: (
         *(Quantize(bits=bits, runtime=runtime, calibration_texts=16) for runtime in RUNTIMES for bits in (32, 16, 8)),
         Quantize(bits=4, runtime="openvino", calibration_texts=16),

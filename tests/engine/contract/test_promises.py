@@ -17,7 +17,18 @@ from engine.techniques.vocabulary import Vocabulary
 
 GUESSED = (LowRank, Vocabulary)
 """What these leave is known once they have looked; their estimates say how unsure they are."""
-READ_OFF = ("labels", "layers", "feed_forward_width", "embeddings", "attention", "feed_forward", "norms", "head")
+READ_OFF = (
+    "labels",
+    "layers",
+    "hidden",
+    "feed_forward_width",
+    "embeddings",
+    "attention",
+    "feed_forward",
+    "norms",
+    "final_norm",
+    "head",
+)
 
 
 def reread(model: Model, folder: Path) -> Profile:

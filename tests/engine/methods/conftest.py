@@ -1,5 +1,8 @@
 """Tiny networks of three families with random weights, the linear layers in them, and batches to run."""
 
+import csv
+import random
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +10,14 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from engine.context import Context
+from engine.data.reading import load
+from engine.data.splits import Budget
+from engine.models.model import Model, open_model
+from engine.recipe import DataSource
+from engine.tasks import task_named
+
+BEGUN = ("classification", "language modelling", "sentence similarity")
 INSIDE = {"gpt2": "transformer.h.", "llama": "model.layers.", "bert": "encoder.layer."}
 
 
@@ -55,3 +66,42 @@ def tiny() -> SimpleNamespace:
 def kind(request: pytest.FixtureRequest) -> str:
     """Each of the families in turn."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def task_data(tiny_models, tmp_path_factory):
+    """Task → little of it."""
+    place = tmp_path_factory.mktemp("data")
+    rows = tiny_models.texts(400)
+    text = place / "text.txt"
+    words = [one for one, _ in tiny_models.texts(2500)]
+    random.Random(1).shuffle(words)
+    text.write_text("\n".join(" ".join(words[at : at + 12]) for at in range(0, len(words), 3)))
+    pairs = place / "pairs.csv"
+    with pairs.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["query", "answer"])
+        writer.writerows((one, f"{label} {number}") for number, (one, label) in enumerate(rows))
+    paths = (tiny_models.write_csv(place / "texts.csv", rows), text, pairs)
+    many, few = Budget(train=64, validation=40, test=40), Budget(train=24, validation=12, test=12)
+    return {
+        task: load(DataSource(path=str(path)), None, 0, budget)
+        for task, path, budget in zip(BEGUN, paths, (many, few, many), strict=True)
+    }
+
+
+@pytest.fixture
+def begin(task_data, tmp_path):
+    """A function that opens a folder for a task, and gives it with a context to learn in."""
+
+    def opened(folder: Path, name: str) -> tuple[Model, Context]:
+        task, scratch = task_named(name), tmp_path / "scratch"
+        scratch.mkdir(exist_ok=True)
+
+        def teacher() -> Model:
+            return open_model(folder, task.auto_class)
+
+        data = task_data[name]
+        return teacher(), Context(lambda _: None, lambda: False, data, task, scratch, seed=3, teacher=teacher)
+
+    return opened

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.methods.teaching import TeacherLoss, depth_pairs, hidden_loss, spaced
+from engine.methods.students import Bridge, spaced
+from engine.methods.teaching import TeacherLoss, depth_pairs, hidden_loss
 from engine.tasks.base import TrainingBatch
 from engine.tasks.classification import Classification
 from engine.techniques.distill import Distill
@@ -41,9 +42,9 @@ def test_hidden_loss_is_the_relative_difference_over_real_tokens():
     student = torch.tensor([[[3.0, 5.0], [1.0, 2.0], [0.0, 0.0]]])
     mask = torch.tensor([[[1.0], [1.0], [0.0]]])
     # Squared differences 1 + 4 over squared norms 25 + 1; the padded token counts in neither.
-    assert float(hidden_loss((student,), (teacher,), [(0, 0)], mask)) == pytest.approx(5 / 26)
+    assert float(hidden_loss((student,), (teacher,), [(0, 0)], mask, Bridge())) == pytest.approx(5 / 26)
     pairs = [(0, 0), (1, 0)]
-    assert float(hidden_loss((student, teacher), (teacher,), pairs, mask)) == pytest.approx(5 / 52)
+    assert float(hidden_loss((student, teacher), (teacher,), pairs, mask, Bridge())) == pytest.approx(5 / 52)
 
 
 class Fixed(nn.Module):
