@@ -33,6 +33,8 @@ VALIDATIONS = 8
 """How often validation data are looked at, at most, over the whole budget."""
 VALIDATION_EXAMPLES = 1000
 LOSS_EVERY_SECONDS = 0.5
+LOOKING = 0.15
+"""The share of the time that looks at validation data may take where time runs out first."""
 SLOW_START = 0.05
 """The share of time that the first steps may take without being read as "time runs out first"."""
 
@@ -105,9 +107,10 @@ def train(
             optimizer.zero_grad()
             after_step()
         clock.tell(progress, float(loss.detach()), step)
-        if progress - state.looked >= 1.0 / VALIDATIONS:
+        if progress - state.looked >= 1.0 / VALIDATIONS and clock.affords_look(step / steps):
             state.step, state.looked, state.seconds = step + 1, progress, clock.spent()
             _look(network, encoder, context, state)
+            clock.looking += clock.spent() - state.seconds
             if checkpoint:
                 checkpoint.write(network, optimizer, state)
     state.step = steps
@@ -149,6 +152,8 @@ class _Clock:
         if context.deadline is not None:
             self._seconds = max(1.0, min(self._seconds, context.deadline - self._start))
         self._told = 0.0
+        self.looking = 0.0
+        """Seconds that went into looks at validation data."""
 
     def share(self) -> float:
         return (time.monotonic() - self._start) / self._seconds
@@ -161,6 +166,11 @@ class _Clock:
         """The share of `steps` or of time, whichever will be used up first."""
         share = self.share()
         return share if share > max(steps, SLOW_START) else steps
+
+    def affords_look(self, steps: float) -> bool:
+        """Whether time runs out after the steps, or looks took little of it: a slow one would leave none to learn."""
+        share = self.share()
+        return share <= max(steps, SLOW_START) or self.looking <= LOOKING * self.spent()
 
     def tell(self, progress: float, loss: float, step: int) -> None:
         self._context.check()

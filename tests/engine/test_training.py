@@ -103,6 +103,19 @@ def test_a_slow_machine_learns_the_same(model, context):
         assert torch.equal(weight, other.network.state_dict()[name])
 
 
+def test_a_slow_look_at_validation_data_leaves_time_to_learn(model, context, monkeypatch):
+    """Where time runs out first: eight looks of 0.2 s would have taken most of 2 s."""
+
+    def slow(*given):
+        time.sleep(0.2)
+        return validate(*given)
+
+    monkeypatch.setattr(training, "validate", slow)
+    seen = points(context)
+    learn(model, context, Budget(2 / 60, 100_000, 1e-4))
+    assert 2 <= len([point for point in seen if point.curve == "validation accuracy"]) <= 4
+
+
 def test_a_cancel_stops_it(model, context):
     context.cancelled = lambda: True
     with pytest.raises(Cancelled):

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 
 from engine.models import surgery
 from engine.models.families import family_of
-from engine.models.model import Model, quiet
+from engine.models.model import Model, open_model, quiet
 from engine.models.profile import read_profile
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -165,8 +165,7 @@ def test_layers_keep_their_own_window(tiny_model, open_decoder, token_batches, t
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "qwen3"])
 def test_a_classifier_on_a_decoder_is_taken_apart_alike(tiny_model, token_batches, kind, tmp_path):
     folder = tiny_model(kind, layers=3, labels=3)
-    with quiet():
-        network = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True).eval()
+    network = open_model(folder).network
     profile = read_profile(folder)
     family = family_of(profile.model_type)
     surgery.keep_neurons(network, family, drawn(64, 20, 3))
