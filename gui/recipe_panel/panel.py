@@ -32,6 +32,7 @@ class RecipePanel(QWidget):
         self.setObjectName("recipe_column")
         self.setFixedWidth(WIDTH)
         self._recipe = recipe
+        self._task: str | None = None
         self.model, self.data, self.presets = ModelPicker(), DataPicker(), PresetBar()
         self.cards, self.limits, self.run_bar = Cards(), LimitsBox(), RunBar()
         self._lay_out()
@@ -55,10 +56,13 @@ class RecipePanel(QWidget):
     def set_profile(self, profile: Profile | None) -> None:
         """What the engine read of the model; None while it reads."""
         self.model.set_profile(profile)
+        self.presets.set_profile(profile)
         self.cards.set_profile(profile)
 
     def set_task(self, task: str | None) -> None:
         """What the data are for, as the engine read them; None while it reads."""
+        self._task = task
+        self.presets.set_task(task)
         self.cards.set_task(task)
         self.limits.set_loss(words_for(task).loss)
 
@@ -83,7 +87,7 @@ class RecipePanel(QWidget):
         self._edit(model=model, trust_remote_code=None, **fitting)
 
     def _take_preset(self, preset: Preset) -> None:
-        self.edited.emit(applied(preset, self._recipe))
+        self.edited.emit(applied(preset, self._recipe, self._task))
 
     def _lay_out(self) -> None:
         content = QWidget()
