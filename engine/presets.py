@@ -83,7 +83,7 @@ def _smallest(task: str | None, profile: Profile | None) -> Preset:
         steps, loss = (Quantize(bits=4, protected=0.25),), 10.0
     elif task == SIMILARITY:
         summary = (
-            "Half the words, vectors of a third of the length, and 8 bits: smaller than Balanced by a quarter, an index "
+            "Half the words, vectors of a third of the length, and 8 bits: a quarter smaller than Balanced, an index "
             "of your texts three times. Rare words are then spelled in pieces."
         )
         steps, loss = (Vocabulary(keep=0.5), *_shorter(profile), Quantize(bits=8, aim="balanced")), 3.0
@@ -99,7 +99,7 @@ def _smallest(task: str | None, profile: Profile | None) -> Preset:
 
 
 def _shorter(profile: Profile | None) -> tuple[Technique, ...]:
-    """Vectors of a third of the length in steps of the slider; none where that leaves too little to tell texts apart."""
+    """Vectors of a third of the length in steps of the slider; none where too little would be left."""
     hidden = profile.hidden if profile is not None else 3 * Pca().dimensions
     dimensions = hidden // 3 // DIMENSIONS_STEP * DIMENSIONS_STEP
     return (Pca(dimensions=min(384, dimensions)),) if dimensions else ()

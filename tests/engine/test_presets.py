@@ -71,7 +71,7 @@ def test_smallest_is_smallest_and_faithful_is_most_faithful(task, stand_in_for):
     assert min(size, key=lambda name: size[name]) == "smallest" and size["smallest"] < 0.85 * size["balanced"]
     assert max(size, key=lambda name: size[name]) == "faithful"
     assert size["faithful"] < 0.55 * profile.parameters * FULL_BYTES
-    floors = {p.name: p.limits.max_quality_loss for p in presets_for(task)}
+    floors = {p.name: p.limits.max_quality_loss or 0.0 for p in presets_for(task)}
     assert min(floors, key=lambda name: floors[name]) == "faithful"
     assert max(floors, key=lambda name: floors[name]) == "smallest"
 
