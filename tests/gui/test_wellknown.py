@@ -26,21 +26,26 @@ def known(picker):
     return {action.text().split("\t")[0]: action for action in picker.known.actions()}
 
 
+class Column(RecipePanel):
+    """Shows each recipe as it was edited, as in the window."""
+
+    def __init__(self):
+        super().__init__(Recipe(steps=(Quantize(),)))
+        self.recipes = []
+        self.edited.connect(self._take)
+
+    def _take(self, recipe):
+        changed = recipe.model != self._recipe.model
+        self.recipes.append(recipe)
+        if changed:
+            self.set_profile(None)
+        self.set_recipe(recipe)
+
+
 @pytest.fixture
 def panel(qtbot, home):
-    """A column that shows each recipe as it was edited, as the window does; its model is read."""
-    made = RecipePanel(Recipe(steps=(Quantize(),)))
+    made = Column()
     qtbot.addWidget(made)
-    made.recipes = []
-
-    def take(recipe):
-        changed = recipe.model != made._recipe.model
-        made.recipes.append(recipe)
-        if changed:
-            made.set_profile(None)
-        made.set_recipe(recipe)
-
-    made.edited.connect(take)
     return made
 
 
