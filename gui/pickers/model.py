@@ -14,7 +14,7 @@ from engine.models.starter import catalogue
 from engine.models.wellknown import WELL_KNOWN, WellKnown, well_known
 from gui.numbers import count, megabytes
 from gui.pickers.download import Download
-from gui.pickers.source import SourcePicker
+from gui.pickers.source import SourcePicker, add_heading
 
 STARTER = "starter:"
 
@@ -62,7 +62,6 @@ class ModelPicker(SourcePicker):
         self.download = Download()
         self.known = QMenu(self.tr("Well-known, from the Hub"), self)
         self.known.setToolTipsVisible(True)
-        self.known.setToolTip(self.tr("Downloaded once, then kept on this computer. Needs a network the first time."))
         self.column.insertWidget(1, self.hub)
         self.column.insertWidget(2, self.download)
         self.column.addWidget(self.notes)
@@ -142,13 +141,15 @@ class ModelPicker(SourcePicker):
             "sorts": self.tr("Learn to sort texts by your labels"),
         }
         for use, heading in sections.items():
-            self.known.addSection(heading)
+            add_heading(self.known, heading)
             for model in (each for each in WELL_KNOWN if each.use == use):
                 action = QAction(f"{model.title}\t{self._costs(model)}", self.known)
                 action.setToolTip(model.in_words)
                 action.setEnabled(model.fit != "too large")
                 action.triggered.connect(lambda _checked=False, name=model.name: self.chosen.emit(name))
                 self.known.addAction(action)
+
+        add_heading(self.known, self.tr("Each is downloaded once and then kept: that needs a network."))
 
     def _costs(self, model: WellKnown) -> str:
         """What is downloaded, and whether this machine's memory holds it."""

@@ -17,6 +17,7 @@ from gui.recipe_panel.cards import Cards
 from gui.recipe_panel.limits import LimitsBox
 from gui.recipe_panel.presets import PresetBar, applied
 from gui.recipe_panel.run_bar import RunBar
+from gui.session import misplaced
 from gui.task_words import CLASSIFICATION, words_for
 
 WIDTH = 384
@@ -114,7 +115,7 @@ class RecipePanel(QWidget):
     def _settle(self) -> None:
         """Once model and data that a person picked are known: teach a head where one is lacking, and only there.
 
-        A recipe from a file stays as it was written.
+        Steps that are for other data leave, for they could not be carried out. A recipe from a file stays as it is.
         """
         recipe, picked = self._recipe, self._picked
         if self._profile is None or self._task is None or picked is None:
@@ -123,11 +124,11 @@ class RecipePanel(QWidget):
         if (recipe.model, recipe.data) != (picked.model, picked.data):
             return
         lacking = self._task == CLASSIFICATION and not self._profile.has_head
-        rest = tuple(step for step in recipe.steps if not step.prepares)
-        if lacking and rest == recipe.steps:
-            self._edit(steps=(TrainHead(), *rest))
-        elif not lacking and rest != recipe.steps:
-            self._edit(steps=rest)
+        fitting = tuple(step for step in recipe.steps if not misplaced(type(step), self._task))
+        rest = tuple(step for step in fitting if not step.prepares)
+        head = (fitting[: len(fitting) - len(rest)] or (TrainHead(),)) if lacking else ()
+        if head + rest != recipe.steps:
+            self._edit(steps=head + rest)
 
     def _stop_download(self) -> None:
         """Back to the last model that was there."""

@@ -7,6 +7,7 @@ from engine.models import wellknown
 from engine.models.metering import DOWNLOADING
 from engine.models.wellknown import WELL_KNOWN
 from engine.recipe import DataSource, Recipe
+from engine.techniques.pca import Pca
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
 from gui.pickers.model import ModelPicker, data_of, title_of
@@ -126,3 +127,20 @@ def test_what_could_not_be_had_is_asked_for_again(panel, qtbot):
     with qtbot.waitSignal(panel.asked_again) as caught:
         panel.model.chosen.emit(panel._recipe.model)
     assert caught.args == [panel._recipe.model] and "Reading" in panel.model.details.text()
+
+
+def test_steps_for_other_data_leave_with_those_data(panel, stand_in):
+    panel.set_recipe(Recipe(model=MINILM, data="starter:reverse", steps=(Pca(), Quantize())))
+    panel.model.chosen.emit(GPT2)
+    panel.set_task(LANGUAGE)
+    panel.set_profile(stand_in.writer())
+    assert panel.recipes[-1].steps == (Quantize(),)
+
+
+def test_a_head_s_own_settings_stay(panel, stand_in):
+    taught = TrainHead(minutes=20.0)
+    panel.set_recipe(Recipe(model=MINILM, data="starter:kinds", steps=(taught, Quantize())))
+    panel.set_task(CLASSIFICATION)
+    panel.model.chosen.emit(DISTILBERT)
+    panel.set_profile(stand_in.profile(has_head=False))
+    assert panel.recipes[-1].steps == (taught, Quantize())
