@@ -118,3 +118,11 @@ def test_the_model_is_named_only_where_it_tells_something(table, sample):
     assert table.view.isColumnHidden(STEPS - 1)
     table.set_runs([sample.run("a"), sample.run("b", recipe={"model": "mine"})])
     assert not table.view.isColumnHidden(STEPS - 1)
+
+
+def test_at_the_smallest_window_two_models_runs_fit_without_scrolling(shown, sample):
+    made = shown(RunsTable())
+    made.resize(880, 220)  # what a window of 1280 × 800 leaves
+    made.set_runs([sample.run("a", started=2.0), sample.writer_run("b", started=1.0)])
+    header = made.view.horizontalHeader()
+    assert not made.view.isColumnHidden(1) and header.length() <= made.view.viewport().width()
