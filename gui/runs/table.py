@@ -133,7 +133,7 @@ class RunsTable(QWidget):
         self.select(self._selected)
 
     def _fit_columns(self) -> None:
-        """Each as wide as what it holds; the steps get what is left. Only the column sorted by has room for an arrow."""
+        """Each as wide as what it holds; the steps get what is left. Only the one sorted by has room for an arrow."""
         header = self.view.horizontalHeader()
         style = self.view.style()
         arrow = style.pixelMetric(QStyle.PixelMetric.PM_HeaderMarkSize)

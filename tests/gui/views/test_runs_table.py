@@ -5,7 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from engine.run import Status
-from gui.runs.model import STEPS
+from gui.runs.model import MODEL, STEPS
 from gui.runs.table import RunsTable
 from gui.runs.words import steps_in_words
 
@@ -120,9 +120,12 @@ def test_the_model_is_named_only_where_it_tells_something(table, sample):
     assert not table.view.isColumnHidden(STEPS - 1)
 
 
-def test_at_the_smallest_window_two_models_runs_fit_without_scrolling(shown, sample):
+def test_a_model_s_name_makes_room_before_anything_is_out_of_sight(shown, sample):
     made = shown(RunsTable())
-    made.resize(880, 220)  # what a window of 1280 × 800 leaves
     made.set_runs([sample.run("a", started=2.0), sample.writer_run("b", started=1.0)])
     header = made.view.horizontalHeader()
-    assert not made.view.isColumnHidden(1) and header.length() <= made.view.viewport().width()
+    made.resize(1400, 220)
+    whole = header.sectionSize(MODEL)
+    made.resize(890, 220)
+    assert not made.view.isColumnHidden(MODEL) and header.sectionSize(MODEL) < whole
+    assert header.length() <= made.view.viewport().width()
