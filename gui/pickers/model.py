@@ -149,7 +149,7 @@ class ModelPicker(SourcePicker):
                 action.triggered.connect(lambda _checked=False, name=model.name: self.chosen.emit(name))
                 self.known.addAction(action)
 
-        add_heading(self.known, self.tr("Each is downloaded once and then kept: that needs a network."))
+        add_heading(self.known, self.tr("Downloaded once; needs a network."))
 
     def _costs(self, model: WellKnown) -> str:
         """What is downloaded, and whether this machine's memory holds it."""
