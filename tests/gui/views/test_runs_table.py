@@ -5,7 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from engine.run import Status
-from gui.runs.model import MODEL, STEPS
+from gui.runs.model import FIRST, MODEL, SECOND, STEPS
 from gui.runs.table import RunsTable
 from gui.runs.words import steps_in_words
 
@@ -129,3 +129,16 @@ def test_a_model_s_name_makes_room_before_anything_is_out_of_sight(shown, sample
     made.resize(890, 220)
     assert not made.view.isColumnHidden(MODEL) and header.sectionSize(MODEL) < whole
     assert header.length() <= made.view.viewport().width()
+
+
+def test_speeds_have_no_task_s_name_before_one_is_measured(shown, sample):
+    made = shown(RunsTable())
+    unmeasured = sample.writer_run("going").model_copy(update={"optimized": None, "baseline": None})
+
+    def titles():
+        return [made.model.headerData(column, Qt.Orientation.Horizontal) for column in (FIRST, SECOND)]
+
+    made.set_runs([unmeasured])
+    assert titles() == ["Speed ●", "Speed ■"]
+    made.set_runs([unmeasured, sample.writer_run("done")])
+    assert titles() == ["Writing", "Reading"]
