@@ -149,7 +149,7 @@ def test_an_embedder_is_made_small_and_finds(window, qtbot, tmp_path, tiny_model
         writer.writerow(["query", "answer"])
         for text, label in tiny_models.texts(320):
             writer.writerow([text, f"{label} {text.split()[-1]} {draw.randrange(10**6)}"])
-    choose(window, qtbot, model, pairs, (Pca(dimensions=32), Quantize(bits=32, runtime="torch")))
+    choose(window, qtbot, model, pairs, (Pca(dimensions=32),))
     assert window.session.task == "sentence similarity"
     run = press_run(window, qtbot)
     assert "recall@10" in window.verdict.detail.text() and "for one text" in window.verdict.headline.text()
