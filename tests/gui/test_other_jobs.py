@@ -41,6 +41,7 @@ print(model(**tokenizer("an old dog", return_tensors="pt")).last_hidden_state.sh
 def tiny_models():
     """tests/tiny_models.py, loaded late: it imports torch."""
     spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).parents[1] / "tiny_models.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
