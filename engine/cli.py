@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, carry_out, help_text in (
         ("techniques", _techniques, "what can be done to a model, and every parameter"),
-        ("models", _models, "models and data that come along"),
+        ("models", _models, "models and data that come along, and well-known models on the Hub"),
         ("runs", _runs, "all runs, newest first"),
     ):
         listing = commands.add_parser(name, help=help_text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.models.starter import catalogue
+from engine.models.wellknown import PURPOSES, WELL_KNOWN
 from engine.run import Run
 from engine.runtimes import RUNTIMES
 from engine.technique import Control, Options, Slider
@@ -59,7 +60,7 @@ def technique_lines() -> list[str]:
 
 
 def model_values() -> dict[str, Any]:
-    """Starters, and the runtimes of this machine."""
+    """Starters, what can be had from the Hub by name, and the runtimes of this machine."""
     entries = catalogue()
     return {
         "models": [
@@ -67,6 +68,19 @@ def model_values() -> dict[str, Any]:
             for m in entries.models.values()
         ],
         "data": [{"name": f"starter:{d.name}", "title": d.title, "summary": d.summary} for d in entries.data.values()],
+        "hub": [
+            {
+                "name": model.name,
+                "title": model.title,
+                "task": model.task,
+                "parameters": model.parameters,
+                "download_bytes": model.download_bytes,
+                "memory_bytes": model.memory.peak,
+                "fit": model.fit,
+                "is_here": model.is_here,
+            }
+            for model in WELL_KNOWN
+        ],
         "runtimes": [{"name": r.name, "title": r.title, "missing": r.missing() or ""} for r in RUNTIMES],
     }
 
@@ -75,6 +89,12 @@ def model_lines() -> list[str]:
     """The same, to be read."""
     values = model_values()
     lines = [f"{entry['name']}  {entry['title']}. {entry['summary']}" for entry in (*values["models"], *values["data"])]
+    lines += [
+        f"{model.name}  {model.title}. {PURPOSES[model.use]} "
+        f"{'On this computer already' if model.is_here else f'{model.download_in_words} from the network'}; "
+        f"{model.fit_in_words}."
+        for model in WELL_KNOWN
+    ]
     return lines + [f"runtime {r['name']}: {r['missing'] or 'ready'}" for r in values["runtimes"]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.device import free_disk, free_memory, this_machine
-from engine.models.memory import FULL_BYTES, Memory, run_memory
+from engine.models.memory import EXPORTING, FULL_BYTES, LIBRARIES_BYTES, Memory, run_memory
 from engine.models.profile import Profile, RuntimeName
 from engine.recipe import Recipe
 from engine.store import home
@@ -19,13 +19,9 @@ from engine.techniques.prune import Prune
 from engine.techniques.quantize import Quantize
 from engine.techniques.train_head import TrainHead
 
-LIBRARIES_BYTES = 1_100_000_000
-"""Resident memory of torch, transformers, OpenVINO and NNCF together, as measured."""
 FIXED_SECONDS = 40.0
 MEASURING = 2
 """Copies in other processes: the original waits in one to be timed against, the result answers in another."""
-EXPORTING: dict[RuntimeName, int] = {"torch": 2, "openvino": 3, "onnxruntime": 5}
-"""Copies at most beside the network while a runtime's format is written, as measured (see `peak_memory`)."""
 KEEPING = 2
 """Copies besides while training: the best weights seen on validation data, and those seen after them."""
 BATCH_TOKENS = 4096

@@ -30,7 +30,7 @@ from engine.data.reading import load
 from engine.data.source import inspect
 from engine.data.splits import Splits
 from engine.errors import Cancelled, Refused
-from engine.events import Emit, Measured, Note, RunFinished, StepStarted, Subject
+from engine.events import Emit, Measured, Note, Progress, RunFinished, StepStarted, Subject
 from engine.measure.referee import Baseline, Referee
 from engine.models.model import Model, open_model
 from engine.models.resolve import ResolvedModel, resolve
@@ -94,7 +94,7 @@ class _Job:
     def carry_out(self) -> None:
         """All of it; raises `Cancelled` or `Refused`."""
         self._say_step(0, "original", "The original")
-        source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code)
+        source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code, tell=self._say_progress)
         context = self._context(source, self._data(source))
         for note in (note for step in self.recipe.steps for note in step.fetch()):
             self.emit(Note(text=note))
@@ -229,6 +229,10 @@ class _Job:
         self, subject: Subject, label: str, measurement: Measurement, comparison: Comparison | None = None
     ) -> None:
         self.emit(Measured(subject=subject, label=label, measurement=measurement, comparison=comparison))
+
+    def _say_progress(self, done: float, total: float, message: str) -> None:
+        self._check()
+        self.emit(Progress(step=0, done=done, total=total, message=message))
 
     def _check(self) -> None:
         if self.cancelled():

@@ -1,10 +1,11 @@
 """What the window drives: requests as JSON lines on the input, events as JSON lines on the output.
 
     {"do": "run", "recipe": {...}}                    a run; its events follow, `run_finished` last
-    {"do": "cancel"}                                  stop the run or export that is going
+    {"do": "cancel"}                                  stop the run, export or download that is going
     {"do": "preflight", "id": 1, "recipe": {...}}     reply: Preflight (engine/preflight.py)
     {"do": "profile", "id": 2, "model": "starter:…", "trust": null}
-                                                      reply: {"folder": …, "profile": {...} , "notes": [...]}
+                                                      reply: {"folder": …, "profile": {...} , "notes": [...]};
+                                                      `progress` events before it, while a model is downloaded
     {"do": "data", "id": 3, "data": "…" | {...}}      reply: an Inspection (engine/data/source.py)
     {"do": "try", "id": 4, "run": "RUN-ID", "text": "…", "settings": {"tokens": 64, "temperature": 0.7, "seed": 1}}
                       (settings: for language models only, and may be left out)
@@ -40,7 +41,7 @@ from typing import Any, BinaryIO, TextIO, get_args
 from engine import store
 from engine.data.source import Inspection
 from engine.errors import Cancelled, Refused
-from engine.events import Event, Piece, Reply
+from engine.events import Event, Piece, Progress, Reply
 from engine.models.profile import RuntimeName
 from engine.recipe import DataSource, data_source_from, recipe_from
 
@@ -120,14 +121,14 @@ class Server:
         from engine.tasks import task_named
 
         recipe = recipe_from(_field(request, "recipe"))
-        source = resolve(recipe.model, trust_remote_code=recipe.trust_remote_code)
+        source = resolve(recipe.model, trust_remote_code=recipe.trust_remote_code, tell=self._say_progress)
         task = task_named(self._inspected(recipe.source).task)
         return preflight(recipe, source.profile, task, model=source.folder).model_dump(mode="json")
 
     def _profile(self, request: dict[str, Any]) -> dict[str, Any]:
         from engine.models.resolve import resolve
 
-        found = resolve(str(_field(request, "model")), trust_remote_code=request.get("trust"))
+        found = resolve(str(_field(request, "model")), trust_remote_code=request.get("trust"), tell=self._say_progress)
         return {
             "folder": str(found.folder),
             "profile": found.profile.model_dump(mode="json"),
@@ -171,6 +172,10 @@ class Server:
     def _check(self) -> None:
         if self._cancelled():
             raise Cancelled("Cancelled.")
+
+    def _say_progress(self, done: float, total: float, message: str) -> None:
+        self._check()
+        self._emit(Progress(step=0, done=done, total=total, message=message))
 
     def _close_trier(self) -> None:
         """A run must not share the cores with models that wait to be tried."""

@@ -30,6 +30,7 @@ from engine.events import Event, Progress
 from engine.run import Run
 from gui.numbers import megabytes
 from gui.runs.words import model_in_words, steps_in_words
+from gui.task_words import LANGUAGE, task_of
 from gui.theme import restyle
 
 
@@ -68,6 +69,7 @@ class ExportDialog(QDialog):
         measured = run.optimized.runtime if run.optimized else ""
         self.choices = {each.runtime: self._choice(each, each.runtime == measured) for each in formats()}
         self.choices.get(measured, self.choices["torch"]).setChecked(True)
+        self._impossible = {"onnxruntime"} if task_of(run) == LANGUAGE else set[str]()
         self.place = QLineEdit(str(Path.home() / f"{model_in_words(run)}-{run.id[-6:]}"))
         self.place.setAccessibleName(self.tr("Folder to export to"))
         self.place.setToolTip(self.tr("A new or empty folder: nothing of yours is overwritten."))
@@ -84,6 +86,7 @@ class ExportDialog(QDialog):
         self.close_button = QPushButton(self.tr("Close"))
         self._name_buttons()
         self._lay_out()
+        self._enable()
         self.browse.clicked.connect(self._browse)
         self.go.clicked.connect(self._ask)
         self.close_button.clicked.connect(self.reject)
@@ -135,8 +138,10 @@ class ExportDialog(QDialog):
         self._say(text, kind)
 
     def _enable(self) -> None:
-        for widget in (self.go, self.place, self.browse, *self.choices.values()):
+        for widget in (self.go, self.place, self.browse):
             widget.setEnabled(not self._busy)
+        for runtime, button in self.choices.items():
+            button.setEnabled(not self._busy and runtime not in self._impossible)
         self.bar.setVisible(self._busy)
         self.close_button.setText(self.tr("Cancel") if self._busy else self.tr("Close"))
 
@@ -178,7 +183,8 @@ class ExportDialog(QDialog):
         layout.addWidget(measured)
         for each in formats():
             layout.addWidget(self.choices[each.runtime])
-            help = QLabel(each.help, wordWrap=True)
+            possible = each.runtime not in self._impossible
+            help = QLabel(each.help if possible else self.tr("not for models that write text"), wordWrap=True)
             help.setProperty("class", "small")
             help.setIndent(24)
             layout.addWidget(help)

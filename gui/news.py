@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
-from engine.events import Event, Measured, Note, RunFinished
+from engine.events import Event, Measured, Note, Progress, RunFinished
+from engine.models.metering import DOWNLOADING
 from engine.models.profile import Profile
 from engine.run import Run, Status
 from engine.techniques import estimates
@@ -59,6 +60,8 @@ class News(QObject):
             self._finish(event.run)
         elif isinstance(event, Note) and event.level == "warning":
             self._say(event.text, "warning")
+        elif isinstance(event, Progress) and event.message == DOWNLOADING and not self._worker.running:
+            self._window.recipe.model.show_download(event.done, event.total)
 
     def take_profile(self, profile: Profile, reply: dict[str, Any]) -> None:
         """What the engine read of the model."""

@@ -137,6 +137,8 @@ class MainWindow(QMainWindow):
         do, news = self.conductor, self.news
         # the person
         self.recipe.edited.connect(session.set_recipe)
+        self.recipe.asked_again.connect(news.ask_profile)
+        self.recipe.download_stopped.connect(worker.cancel)
         self.recipe.run_bar.run.connect(do.run)
         self.recipe.run_bar.cancel.connect(do.cancel)
         self.table.selected.connect(session.select)

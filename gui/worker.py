@@ -20,7 +20,8 @@ from engine.events import Event, Reply, RunFinished
 from gui.engine_process import EngineProcess, Patience
 
 ENGINE = (sys.executable, "-m", "engine", "serve")
-LONG_JOBS = ("run", "export", "try")
+LONG_JOBS = ("run", "export", "try", "profile")
+"""What can be cancelled; a profile is long where its model is downloaded first."""
 
 
 class Worker(QObject):
@@ -66,7 +67,7 @@ class Worker(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a long job (run, export, try) is going."""
+        """Whether a long job (see `LONG_JOBS`) is going."""
         return self._running or any(kind in LONG_JOBS for kind in self._open.values())
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LONG = ("test_main_job", "test_serve", "test_cli", "test_runner", "test_fresh", "test_generators")
+LONG = ("test_main_job", "test_other_jobs", "test_serve", "test_cli", "test_runner", "test_fresh", "test_generators")
 HOME = pytest.StashKey[Path]()
 
 

@@ -18,6 +18,7 @@ from engine.data.columns import MOST_LABELS, Column, Wanted, choose
 from engine.data.oddities import Oddities
 from engine.data.plain_text import is_plain_text, text_blocks
 from engine.data.rows import Row, rows
+from engine.data.windows import LEAST_CHARACTERS
 from engine.errors import Refused
 from engine.models.starter import StarterError, data_files
 from engine.technique import Frozen
@@ -143,7 +144,16 @@ def _inspect_text(path: Path, wanted: Wanted) -> Inspection:
         rows=len(found),
         is_sample=True,
         examples=tuple((text, "") for text in found),
+        notes=_too_short(path),
     )
+
+
+def _too_short(path: Path) -> tuple[str, ...]:
+    """Said when the file is chosen; refused only where something would be learned from it."""
+    size = path.stat().st_size
+    if size >= LEAST_CHARACTERS:
+        return ()
+    return (f"Too short for a run: at most {size:,} characters, where {LEAST_CHARACTERS:,} are needed.",)
 
 
 def _look_at(row: Row, columns: defaultdict[str, Column]) -> int:

@@ -20,7 +20,7 @@ from engine.data.sampling import Sample
 from engine.data.source import Files, SplitName
 from engine.data.splits import Budget, Examples, Splits
 from engine.data.splitting import KEY_BYTES, SPLITS, seed_key, split_of
-from engine.data.windows import BLOCK, STRIDE, blocks, windows
+from engine.data.windows import BLOCK, LEAST_CHARACTERS, STRIDE, blocks, windows
 from engine.errors import Refused
 
 TASK = "language modelling"
@@ -139,8 +139,8 @@ def _check(splits: dict[SplitName, Examples], where: str) -> None:
     if least < FEWEST:
         characters = sum(len(text) for split in splits.values() for text in split.texts)
         raise Refused(
-            f"{where} holds only {characters:,} characters of different text; at least {100 * STRIDE:,} are needed to "
-            "learn from some and judge by others. Choose a longer text."
+            f"{where} holds only {characters:,} characters of different text; at least {LEAST_CHARACTERS:,} are needed "
+            "to learn from some and judge by others. Choose a longer text."
         )
 
 

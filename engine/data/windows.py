@@ -13,6 +13,8 @@ END_OF_DOCUMENT = "\x1e"
 """Between documents inside a window; never part of a user's text."""
 STRIDE = 1_000
 """Characters that are judged."""
+LEAST_CHARACTERS = 100 * STRIDE
+"""Of running text, to learn from some and judge by others."""
 BEFORE = 1_000
 """Characters before them, as far as there are any."""
 BLOCK = 4 * STRIDE

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import Refused
+from engine.errors import Cancelled, Refused
 from engine.models.companions import MODULE_FILES, SETTINGS
 from engine.models.families import family_of
 from engine.models.headers import shards, weight_files
+from engine.models.metering import Tell, meter
 from engine.models.profile import read_config
 from engine.models.tokenizer_files import ALL_TOKENIZER_FILES, VOCABULARIES
 
@@ -23,12 +24,14 @@ SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.in
 PICKLES = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 
 
-def hub_folder(name: str, *, code: bool, check: Callable[[Path], None]) -> tuple[Path, bool]:
+def hub_folder(name: str, *, code: bool, check: Callable[[Path], None], tell: Tell | None = None) -> tuple[Path, bool]:
     """The folder of a Hub model in the local cache, and whether it was there already.
 
     What is there is used as it is, without asking the network. Else config and tokenizer are
     fetched first and handed to `check`, which may refuse before the weights are fetched:
     safetensors, or pickles where there are none. `code` fetches the model's own code as well.
+    `tell` hears how many MB of the weights are there, and ends the download by raising `Cancelled`: what came so far
+    stays, and the next download goes on from it.
     Raises `Refused` where there is no such model, no right to it, or no network.
     """
     with _explained(name):
@@ -39,16 +42,16 @@ def hub_folder(name: str, *, code: bool, check: Callable[[Path], None]) -> tuple
         folder = _fetched(name, small)
         family_of(str(read_config(folder).get("model_type", "?")))
         check(folder)
-        folder = _fetched(name, [*small, *SAFETENSORS])
+        folder = _fetched(name, [*small, *SAFETENSORS], tell)
         if not weight_files(folder):
-            folder = _fetched(name, [*small, *PICKLES])
+            folder = _fetched(name, [*small, *PICKLES], tell)
         return folder, False
 
 
-def _fetched(name: str, patterns: list[str]) -> Path:
+def _fetched(name: str, patterns: list[str], tell: Tell | None = None) -> Path:
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(name, allow_patterns=patterns))
+    return Path(snapshot_download(name, allow_patterns=patterns, tqdm_class=meter(tell) if tell else None))
 
 
 def cached_folder(name: str) -> Path | None:
@@ -82,7 +85,7 @@ def _explained(name: str) -> Iterator[None]:
     disable_progress_bars()
     try:
         yield
-    except Refused:
+    except (Refused, Cancelled):
         raise
     except GatedRepoError as error:
         raise Refused(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from engine.models.profile import Profile
+from collections.abc import Iterable
+
+from engine.models.profile import Profile, RuntimeName
 from engine.technique import Frozen
 
 FULL_BYTES = 4
 """Bytes a number in memory, whatever the file has: everything is computed and changed in 32 bits."""
 TRAINING_COPIES = 3
 """Beside the weights while training: gradients and Adam's two moments."""
+
+LIBRARIES_BYTES = 1_100_000_000
+"""Resident memory of torch, transformers, OpenVINO and NNCF together, as measured."""
+EXPORTING: dict[RuntimeName, int] = {"torch": 2, "openvino": 3, "onnxruntime": 5}
+"""Copies at most beside the network while a runtime's format is written, as measured (see `preflight.peak_memory`)."""
 
 
 class Memory(Frozen):
@@ -63,9 +70,27 @@ def run_memory(
     )
 
 
+def export_memory(parameters: int, stored_bits: int, runtimes: Iterable[RuntimeName]) -> Memory:
+    """The peak of a run that only writes the model in fewer bits, of a model of which no more is known than this.
+
+    Held are the network, the original in a process of its own, and what the most demanding of `runtimes` needs. What a
+    batch takes is left out: it is known only once the model's widths are.
+    """
+    return Memory(
+        parameters=parameters,
+        weights=FULL_BYTES * parameters,
+        copies=2 + max(EXPORTING[runtime] for runtime in runtimes),
+        beside=_widened(parameters, stored_bits),
+        libraries=LIBRARIES_BYTES,
+    )
+
+
 def _widened_file(profile: Profile) -> int:
-    bits = profile.storage.bits
-    return profile.parameters * bits // 8 if bits < 32 else 0
+    return _widened(profile.parameters, profile.storage.bits)
+
+
+def _widened(parameters: int, bits: int) -> int:
+    return parameters * bits // 8 if bits < 32 else 0
 
 
 def _batch_bytes(profile: Profile, texts: int, tokens: int, *, training: bool) -> int:

@@ -26,6 +26,7 @@ from engine.models.gguf_import import gguf_in, import_gguf
 from engine.models.grid import grid_note
 from engine.models.headers import INDEX, WEIGHTS, holds_weights, weight_files
 from engine.models.hub import ID, hub_folder
+from engine.models.metering import Tell
 from engine.models.pickles import convert, pickle_files
 from engine.models.profile import Profile, read_config, read_profile
 from engine.models.soundness import check_links, check_weights
@@ -54,15 +55,17 @@ class ResolvedModel:
     trust: bool
 
 
-def resolve(name: str, *, trust_remote_code: str | None = None, cache: Path | None = None) -> ResolvedModel:
-    """Find the model called `name` and check it.
+def resolve(
+    name: str, *, trust_remote_code: str | None = None, cache: Path | None = None, tell: Tell | None = None
+) -> ResolvedModel:
+    """Find the model called `name` and check it; `tell` follows a download (see `hub_folder`).
 
     Its own code counts as trusted only if `trust_remote_code` is exactly `name`. Copies are kept
     under `cache` (by default `home()/models`). A model without a classification head is no error:
     `profile.has_head` is False. Raises `Refused` with one sentence for everything else.
     """
     try:
-        return _resolve(name, trust_remote_code == name, cache or home() / "models")
+        return _resolve(name, trust_remote_code == name, cache or home() / "models", tell)
     except OSError as error:  # no right to read, disk full, a drive pulled out
         place = f" ({error.filename})" if error.filename else ""
         raise Refused(
@@ -71,7 +74,7 @@ def resolve(name: str, *, trust_remote_code: str | None = None, cache: Path | No
         ) from error
 
 
-def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
+def _resolve(name: str, trust: bool, cache: Path, tell: Tell | None) -> ResolvedModel:
     notes: list[str] = []
     unpacked = False
     if name.startswith(STARTER):
@@ -81,7 +84,7 @@ def _resolve(name: str, trust: bool, cache: Path) -> ResolvedModel:
         unpacked = folder != local
     else:
         check = partial(_check_code, name=name, trust=trust)
-        folder, cached = hub_folder(name, code=trust, check=check)
+        folder, cached = hub_folder(name, code=trust, check=check, tell=tell)
         if cached:
             notes.append(f"{name} was taken from the Hub's local cache.")
     folder = _whole(folder, name, cache, trust, notes)

@@ -50,9 +50,10 @@ class Quantize(Technique):
     aim: Annotated[
         Aim,
         Options(
-            {"balanced": "both alike", "latency": "one text as soon as possible", "throughput": "many texts an hour"},
+            {"balanced": "both alike", "latency": "one answer, or word, at a time", "throughput": "many texts at once"},
             title="Fast at what",
-            help="What 'fastest' means when the engine chooses: answering one text, a batch of texts, or both.",
+            help="What 'fastest' means when the engine chooses. One at a time: how soon a text is answered, or the "
+            "next word written. Many at once: how much is answered, or read, in an hour. Or both alike.",
         ),
     ] = "balanced"
     runtime: Annotated[

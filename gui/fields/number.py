@@ -99,7 +99,9 @@ class _Entry(QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setProperty("class", "value")
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("8") * 10 + 16)
+        longest = self.textFromValue(self.maximum()) + self.suffix()
+        letters = self.fontMetrics().horizontalAdvance
+        self.setFixedWidth(max(letters("8") * 10 + 16, letters(longest) + letters("88")))
 
     def textFromValue(self, value: float) -> str:
         """No needless zeros."""

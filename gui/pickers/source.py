@@ -6,13 +6,23 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QFontMetrics
-from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget, QWidgetAction
 
 from gui.icons import icon
 from gui.theme import THEME, colors, restyle
 
 TILE_TEXT = 260
 """Pixels for the name in the column of fixed width."""
+
+
+def add_heading(menu: QMenu, text: str) -> None:
+    """A heading among a menu's entries; Qt's own sections lose their text under a style sheet."""
+    label = QLabel(text)
+    label.setProperty("class", "heading")
+    action = QWidgetAction(menu)
+    action.setDefaultWidget(label)
+    action.setEnabled(False)
+    menu.addAction(action)
 
 
 class SourcePicker(QFrame):
@@ -63,7 +73,7 @@ class SourcePicker(QFrame):
         entries = list(choices)
         if not entries:
             return
-        self.menu.addSection(heading)
+        add_heading(self.menu, heading)
         for value, title, help in entries:
             action = QAction(title, self.menu)
             action.setToolTip(help)

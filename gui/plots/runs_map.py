@@ -114,7 +114,7 @@ class RunsMap(Panel):
             said += self.tr(", lowest on top")
         if not self._map.others:
             return said
-        others = self.tr("{0} others in the table")
+        others = self.tr("one other in the table") if self._map.others == 1 else self.tr("{0} others in the table")
         return f"{said}; {others.format(count(self._map.others))}"
 
     def _described(self, run_id: str) -> str:

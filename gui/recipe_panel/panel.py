@@ -10,13 +10,15 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 from engine.models.profile import Profile
 from engine.presets import Preset
 from engine.recipe import Recipe
+from engine.techniques.train_head import TrainHead
 from gui.pickers.data import DataPicker
-from gui.pickers.model import ModelPicker, data_of
+from gui.pickers.model import STARTER, ModelPicker, data_of
 from gui.recipe_panel.cards import Cards
 from gui.recipe_panel.limits import LimitsBox
 from gui.recipe_panel.presets import PresetBar, applied
 from gui.recipe_panel.run_bar import RunBar
-from gui.task_words import words_for
+from gui.session import misplaced
+from gui.task_words import CLASSIFICATION, words_for
 
 WIDTH = 384
 
@@ -26,18 +28,26 @@ class RecipePanel(QWidget):
 
     edited = Signal(Recipe)
     """The recipe as the person changed it; show it by `set_recipe`."""
+    asked_again = Signal(str)
+    """The model that is set was chosen once more: what failed may work now."""
+    download_stopped = Signal()
 
     def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("recipe_column")
         self.setFixedWidth(WIDTH)
         self._recipe = recipe
+        self._task: str | None = None
+        self._profile: Profile | None = None
+        self._picked: Recipe | None = None
+        self._whole = Recipe()
         self.model, self.data, self.presets = ModelPicker(), DataPicker(), PresetBar()
         self.cards, self.limits, self.run_bar = Cards(), LimitsBox(), RunBar()
         self._lay_out()
         self.model.chosen.connect(self._take_model)
         self.model.trusted.connect(lambda on: self._edit(trust_remote_code=self._recipe.model if on else None))
-        self.data.chosen.connect(lambda data: self._edit(data=data))
+        self.model.download.stopped.connect(self._stop_download)
+        self.data.chosen.connect(lambda data: self._pick(data=data))
         self.presets.chosen.connect(self._take_preset)
         self.cards.value_changed.connect(lambda steps: self._edit(steps=steps))
         self.limits.value_changed.connect(lambda limits: self._edit(limits=limits))
@@ -48,19 +58,27 @@ class RecipePanel(QWidget):
     def set_recipe(self, recipe: Recipe) -> None:
         """Show a recipe."""
         before, self._recipe = self._recipe, recipe
+        self._whole = recipe if self._profile is not None else self._whole
         if recipe.data != before.data:
             self.data.set_data(recipe.data)
         self._show(recipe)
 
     def set_profile(self, profile: Profile | None) -> None:
         """What the engine read of the model; None while it reads."""
+        self._profile = profile
+        self._whole = self._recipe if profile is not None else self._whole
         self.model.set_profile(profile)
+        self.presets.set_profile(profile)
         self.cards.set_profile(profile)
+        self._settle()
 
     def set_task(self, task: str | None) -> None:
         """What the data are for, as the engine read them; None while it reads."""
+        self._task = task
+        self.presets.set_task(task)
         self.cards.set_task(task)
         self.limits.set_loss(words_for(task).loss)
+        self._settle()
 
     def refuse_model(self, sentence: str) -> None:
         """The model cannot be had."""
@@ -76,14 +94,49 @@ class RecipePanel(QWidget):
     def _edit(self, **changes: Any) -> None:
         self.edited.emit(self._recipe.model_copy(update=changes))
 
+    def _pick(self, **changes: Any) -> None:
+        self._picked = self._recipe.model_copy(update=changes)
+        self.edited.emit(self._picked)
+
     def _take_model(self, model: str) -> None:
-        """A starter model brings the data that it is made for: the two always fit."""
+        """A starter model brings the data that it is made for: the two always fit.
+
+        A well-known one does so only in the place of other starter data: one's own data say what it is to do.
+        """
+        if model == self._recipe.model:
+            self.model.set_profile(None)
+            self.asked_again.emit(model)
+            return
         data = data_of(model)
-        fitting = {"data": data} if data else {}
-        self._edit(model=model, trust_remote_code=None, **fitting)
+        own = not model.startswith(STARTER) and not self._recipe.source.path.startswith(STARTER)
+        fitting = {"data": data} if data and not own else {}
+        self._pick(model=model, trust_remote_code=None, **fitting)
+
+    def _settle(self) -> None:
+        """Once model and data that a person picked are known: teach a head where one is lacking, and only there.
+
+        Steps that are for other data leave, for they could not be carried out. A recipe from a file stays as it is.
+        """
+        recipe, picked = self._recipe, self._picked
+        if self._profile is None or self._task is None or picked is None:
+            return
+        self._picked = None
+        if (recipe.model, recipe.data) != (picked.model, picked.data):
+            return
+        lacking = self._task == CLASSIFICATION and not self._profile.has_head
+        fitting = tuple(step for step in recipe.steps if not misplaced(type(step), self._task))
+        rest = tuple(step for step in fitting if not step.prepares)
+        head = (fitting[: len(fitting) - len(rest)] or (TrainHead(),)) if lacking else ()
+        if head + rest != recipe.steps:
+            self._edit(steps=head + rest)
+
+    def _stop_download(self) -> None:
+        """Back to the last model that was there."""
+        self.download_stopped.emit()
+        self.edited.emit(self._whole)
 
     def _take_preset(self, preset: Preset) -> None:
-        self.edited.emit(applied(preset, self._recipe))
+        self.edited.emit(applied(preset, self._recipe, self._task))
 
     def _lay_out(self) -> None:
         content = QWidget()

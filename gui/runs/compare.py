@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from engine.run import Run
 from gui.label import Label, base_pixels
 from gui.numbers import moment
+from gui.plots.front import subject_of
 from gui.runs.compare_model import CompareModel
 from gui.runs.figures import warnings_of
 from gui.runs.words import heading, steps_in_words
@@ -83,7 +84,7 @@ class Compare(QWidget):
         layout.addWidget(self.hint, 1)
 
     def set_runs(self, runs: list[Run]) -> None:
-        """All that could be compared; of more than four, the newest measured ones unless others were chosen."""
+        """All that could be compared. Unless others were chosen: at most four of the newest one's model and data."""
         self._runs = runs
         known = {run.id for run in runs}
         self._chosen = [run_id for run_id in self._chosen if run_id in known]
@@ -93,10 +94,11 @@ class Compare(QWidget):
         """The runs that stand side by side."""
         if self._chosen:
             return [run for run in self._runs if run.id in self._chosen]
-        if len(self._runs) <= MOST_RUNS:
-            return self._runs
-        measured = [run for run in self._runs if run.optimized is not None]
-        return sorted(measured, key=lambda run: run.started, reverse=True)[:MOST_RUNS]
+        measured = sorted((run for run in self._runs if run.optimized), key=lambda run: run.started, reverse=True)
+        alike = [run for run in self._runs if not measured or subject_of(run) == subject_of(measured[0])]
+        if len(alike) <= MOST_RUNS:
+            return alike
+        return [run for run in measured if run in alike][:MOST_RUNS]
 
     def choose(self, run_id: str, chosen: bool) -> None:
         """Add or take away a run; a fifth takes the place of the one chosen first."""

@@ -19,7 +19,7 @@ from gui.runs.words import (
     status_in_words,
     steps_in_words,
 )
-from gui.task_words import CLASSIFICATION, task_of, words_for
+from gui.task_words import TASKS, task_of, words_for
 from gui.theme import THEME, colors
 
 Index = QModelIndex | QPersistentModelIndex
@@ -117,7 +117,8 @@ class RunsModel(QAbstractTableModel):
     def _title(self, column: int) -> str:
         """Speeds are called as the runs' tasks call them, quality as their one metric does."""
         if column in (FIRST, SECOND):
-            words = [words_for(task) for task in {task_of(run) for run in self._runs} or [CLASSIFICATION]]
+            measured = {task_of(run) for run in self._runs if run.optimized or run.baseline}
+            words = [words_for(task) for task in measured or TASKS]
             names = {each.first if column == FIRST else each.second for each in words}
             if len(names) == 1:
                 return names.pop().capitalize()

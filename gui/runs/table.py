@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSortFilterProxyModel, Qt, QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPushButton,
     QStackedLayout,
+    QStyle,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -92,6 +93,7 @@ class RunsTable(QWidget):
         header.setHighlightSections(False)
         header.setSectionResizeMode(STEPS, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(round(base_pixels() * LEAST_WIDTH))
+        header.sortIndicatorChanged.connect(self._fit_columns)
         view.setAccessibleName(self.tr("All runs"))
         view.setToolTip(self.tr("Every run on this machine. Click a heading to sort; right-click for more."))
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -131,15 +133,27 @@ class RunsTable(QWidget):
         self.select(self._selected)
 
     def _fit_columns(self) -> None:
-        """Each as wide as what it holds; the steps get what is left."""
+        """Each as wide as what it holds; the steps get what is left. Only the one sorted by has room for an arrow."""
         header = self.view.horizontalHeader()
+        style = self.view.style()
+        arrow = style.pixelMetric(QStyle.PixelMetric.PM_HeaderMarkSize)
+        arrow += style.pixelMetric(QStyle.PixelMetric.PM_HeaderMargin)
         for column in range(self.model.columnCount()):
             if column != STEPS:
-                wanted = max(self.view.sizeHintForColumn(column), header.sectionSizeHint(column))
+                title = header.sectionSizeHint(column) - (arrow if column != header.sortIndicatorSection() else 0)
+                wanted = max(self.view.sizeHintForColumn(column), title)
                 header.resizeSection(column, wanted)
         # Where all runs began with the same model, its name tells nothing and takes room.
         models = {self.model.index(row, MODEL).data() for row in range(self.model.rowCount())}
         self.view.setColumnHidden(MODEL, len(models) < 2)
+        lacking = header.length() - self.view.viewport().width()
+        if lacking > 0 and len(models) > 1:
+            header.resizeSection(MODEL, max(header.minimumSectionSize(), header.sectionSize(MODEL) - lacking))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is left for the model's name changes."""
+        super().resizeEvent(event)
+        self._fit_columns()
 
     def select(self, run_id: str | None) -> None:
         """Select a run without telling anybody."""

@@ -32,7 +32,7 @@ class TryIt(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run: Run | None = None
-        self._busy = self._stopping = False
+        self._busy = self._stopping = self._loaded = False
         self._task, self._example, self._tried = CLASSIFICATION, "", ""
         self.text = QLineEdit(self)
         self.button, self.stop = QPushButton(self.tr("Ask both"), self), QPushButton(self.tr("Stop"), self)
@@ -102,7 +102,7 @@ class TryIt(QWidget):
     def set_run(self, run: Run | None) -> None:
         """The run whose model is asked; None where there is no model to ask."""
         self._run = run if run and run.optimized else None
-        self._busy = self._stopping = False
+        self._busy = self._stopping = self._loaded = False
         task = task_of(self._run)
         self._task = task if task in KINDS else CLASSIFICATION
         words = words_for(self._task)
@@ -127,19 +127,20 @@ class TryIt(QWidget):
         self._busy = busy
         if busy:
             self._stopping = False
-            writing = self._task == LANGUAGE
-            self._say(
-                self.tr("Both write, one after the other…") if writing else self.tr("Asking both models…"), "muted"
-            )
+            self._say(self._waiting(), "muted")
         self._enable()
 
     def add_piece(self, side: str, piece: str) -> None:
         """A piece of what one model writes."""
+        if not self._loaded and self._busy:
+            self._loaded = True
+            self._say(self._waiting(), "muted")
         (self.original if side == "original" else self.optimized).add_piece(piece)
 
     def show_answer(self, answer: dict[str, Any]) -> None:
         """Both answers, side by side."""
         self.set_busy(False)
+        self._loaded = True
         before, after = answer["original"], answer["optimized"]
         verdict, same = self._verdict(before, after)
         self.original.show_answer(before, after, "text")
@@ -153,6 +154,14 @@ class TryIt(QWidget):
             self._say(self.tr("Stopped."), "muted")
         else:
             self._say(reason, "bad")
+
+    def _waiting(self) -> str:
+        """What is being waited for: a run's models are loaded when they are first asked."""
+        if not self._loaded and self._task == SIMILARITY:
+            return self.tr("Loading both models, which first read every text that can be found…")
+        if not self._loaded:
+            return self.tr("Loading both models…")
+        return self.tr("Both write, one after the other…") if self._task == LANGUAGE else self.tr("Asking both models…")
 
     def _verdict(self, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, bool]:
         """What can be said of two answers, and whether they are the same."""

@@ -203,3 +203,13 @@ def test_the_usual_values_are_not_squeezed_into_the_first_pixels(technique):
             scale = scale_for(control)
             wide = scale.positions <= WIDE_PLACES  # each place is several pixels wide
             assert wide or scale.position(default) >= 0.1 * scale.positions, name
+
+
+def test_an_entry_has_room_for_its_longest_number(qtbot):
+    for technique in TECHNIQUES:
+        form = Form(technique)
+        for name, field in form.fields.items():
+            if isinstance(field, NumberField):
+                entry = field.entry
+                entry.setValue(entry.maximum())
+                assert entry.fontMetrics().horizontalAdvance(entry.text()) < entry.width(), name

@@ -221,3 +221,12 @@ def test_what_the_data_are_for_can_be_said(qtbot, home):
     assert caught.args == [DataSource(path="/data/mine.csv", task="language modelling")]
     picker.set_data(caught.args[0])
     assert picker.columns.task.currentData() == "language modelling"
+
+
+def test_a_menu_s_headings_can_be_read(qtbot, home):
+    picker = ModelPicker()
+    qtbot.addWidget(picker)
+    picker.menu.aboutToShow.emit()
+    for menu, heading in ((picker.menu, "Starter"), (picker.known, "Write text")):
+        labels = [action.defaultWidget() for action in menu.actions() if hasattr(action, "defaultWidget")]
+        assert heading in {label.text() for label in labels}

@@ -87,16 +87,19 @@ def test_limits_can_be_switched_off_and_on(qtbot, window):
     assert window.session.recipe.limits == Limits(max_quality_loss=1.0)
 
 
-def test_a_model_without_a_head_is_offered_one(qtbot, window):
+def test_a_model_without_a_head_is_taught_one_and_says_so_where_that_is_switched_off(qtbot, window):
     assert not card_of(window, TrainHead).isVisible()
     use_model(qtbot, window, "headless")
     card = card_of(window, TrainHead)
     assert card.isVisibleTo(window)
-    assert window.recipe.run_bar.state is State.REFUSED
-    assert "Teach it your labels" in window.recipe.run_bar.line.text()
-    card.switch.click()
     assert window.session.recipe.steps[0] == TrainHead()
     assert window.recipe.run_bar.state is State.READY
+    assert window.recipe.presets.buttons["balanced"].isChecked()
+    card.switch.click()
+    assert window.recipe.run_bar.state is State.REFUSED
+    assert "Teach it your labels" in window.recipe.run_bar.line.text()
+    use_model(qtbot, window, "quick")
+    assert not card_of(window, TrainHead).isVisible()
 
 
 def test_a_refused_technique_says_why_and_run_waits(qtbot, window, monkeypatch):

@@ -219,3 +219,11 @@ def test_running_text(tmp_path: Path):
     assert (found.task, found.columns, found.text, found.is_sample) == (LANGUAGE, (), "", True)
     assert len(found.examples) == 5
     assert found.examples[0][0].startswith(TEXTS[0])
+
+
+def test_a_text_too_short_to_learn_from_is_noted_when_it_is_chosen(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("x " * 49_999, encoding="utf-8")
+    assert "at most 99,998 characters, where 100,000 are needed" in inspect(DataSource(path=str(path))).notes[0]
+    path.write_text("x " * 50_000, encoding="utf-8")
+    assert inspect(DataSource(path=str(path))).notes == ()

@@ -3,6 +3,7 @@
 import fnmatch
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -11,8 +12,10 @@ import pytest
 import torch
 from huggingface_hub import errors
 from safetensors.torch import load_file
+from tqdm.std import tqdm
 
-from engine.errors import Refused
+from engine.errors import Cancelled, Refused
+from engine.models.metering import DOWNLOADING, meter
 from engine.models.resolve import resolve
 
 NAME = "someone/tiny"
@@ -25,13 +28,27 @@ class Hub:
         self.remote, self.fetched = remote, []
         self.snapshot = cache / "models--someone--tiny" / "snapshots" / ("a" * 40)
 
-    def snapshot_download(self, repo_id: str, *, allow_patterns: list[str]) -> str:
+    def snapshot_download(self, repo_id: str, *, allow_patterns: list[str], tqdm_class: type | None = None) -> str:
+        """With bars as the real client makes them: two of bytes whose totals grow, and one of files."""
         assert repo_id == NAME
         self.snapshot.mkdir(parents=True, exist_ok=True)
+        bar = (tqdm_class or partial(tqdm, disable=True))(
+            desc="Reconstructing", total=0, initial=0, unit="B", unit_scale=True
+        )
+        other = (tqdm_class or partial(tqdm, disable=True))(
+            desc="Downloading bytes", total=0, initial=0, unit="B", unit_scale=True
+        )
+        files = (tqdm_class or partial(tqdm, disable=True))(desc="Fetching files", total=5)
         for path in self.remote.iterdir():
             wanted = any(fnmatch.fnmatch(path.name, pattern) for pattern in allow_patterns)
             if wanted and not (self.snapshot / path.name).exists():
                 self.fetched.append(path.name)
+                bar.total = other.total = (bar.total or 0) + path.stat().st_size
+                bar.refresh()
+                for part in (path.stat().st_size // 2, path.stat().st_size - path.stat().st_size // 2):
+                    bar.update(part)
+                    other.update(part)
+                files.update(1)
                 shutil.copy(path, self.snapshot)
         return str(self.snapshot)
 
@@ -133,3 +150,35 @@ def test_what_the_client_raises_is_a_sentence(
 def test_a_name_that_cannot_be_on_the_hub(name: str):
     with pytest.raises(Refused):
         resolve(name)
+
+
+def test_a_download_is_told_in_megabytes_of_the_whole(hub: Hub, capfd):
+    heard = []
+    resolve(NAME, tell=lambda *told: heard.append(told))
+    assert heard and all(message == DOWNLOADING for _, _, message in heard)
+    whole = round(sum((hub.remote / name).stat().st_size for name in ("model.safetensors",)) / 1e6)
+    assert heard[-1][:2] == (whole, whole)
+    assert capfd.readouterr() == ("", "")  # nothing is drawn
+
+
+def test_the_meter_tells_the_furthest_of_two_bars_and_not_the_files(monkeypatch):
+    heard = []
+    monkeypatch.setattr("engine.models.metering.EVERY_SECONDS", 0.0)
+    bars = meter(lambda *told: heard.append(told[:2]))
+    came, built, files = bars(total=0, unit="B"), bars(total=0, unit="B"), bars(total=3)
+    came.total = built.total = 500_000_000
+    came.update(100_000_000)
+    built.update(60_000_000)
+    files.update(1)
+    came.update(0)
+    assert heard[:2] == [(100, 500), (100, 500)] and len(heard) == 3
+
+
+def test_a_download_ends_where_it_is_told_to(hub: Hub):
+    def stop(*_: object) -> None:
+        raise Cancelled("Cancelled.")
+
+    with pytest.raises(Cancelled):
+        resolve(NAME, tell=stop)
+    assert not (hub.snapshot / "model.safetensors").exists()
+    assert resolve(NAME).folder == hub.snapshot  # and goes on the next time

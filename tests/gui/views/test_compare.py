@@ -69,3 +69,12 @@ def test_nothing_to_compare_is_said(shown):
     compare = shown(Compare())
     assert compare.hint.isVisible()
     assert not compare.view.isVisible()
+
+
+def test_other_models_do_not_stand_beside_the_newest_unless_they_are_chosen(shown, sample):
+    compare = shown(Compare())
+    other = sample.writer_run("book", started=1.0)
+    compare.set_runs([sample.run("new", started=3.0), sample.run("old", started=2.0), other])
+    assert [run.id for run in compare.shown()] == ["new", "old"] and compare.warning.text() == ""
+    compare.choose("book", True)
+    assert len(compare.shown()) == 3 and "different tasks" in compare.warning.text()

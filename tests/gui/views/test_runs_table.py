@@ -5,7 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from engine.run import Status
-from gui.runs.model import STEPS
+from gui.runs.model import FIRST, MODEL, SECOND, STEPS
 from gui.runs.table import RunsTable
 from gui.runs.words import steps_in_words
 
@@ -118,3 +118,27 @@ def test_the_model_is_named_only_where_it_tells_something(table, sample):
     assert table.view.isColumnHidden(STEPS - 1)
     table.set_runs([sample.run("a"), sample.run("b", recipe={"model": "mine"})])
     assert not table.view.isColumnHidden(STEPS - 1)
+
+
+def test_a_model_s_name_makes_room_before_anything_is_out_of_sight(shown, sample):
+    made = shown(RunsTable())
+    made.set_runs([sample.run("a", started=2.0), sample.writer_run("b", started=1.0)])
+    header = made.view.horizontalHeader()
+    made.resize(1400, 220)
+    whole = header.sectionSize(MODEL)
+    made.resize(890, 220)
+    assert not made.view.isColumnHidden(MODEL) and header.sectionSize(MODEL) < whole
+    assert header.length() <= made.view.viewport().width()
+
+
+def test_speeds_have_no_task_s_name_before_one_is_measured(shown, sample):
+    made = shown(RunsTable())
+    unmeasured = sample.writer_run("going").model_copy(update={"optimized": None, "baseline": None})
+
+    def titles():
+        return [made.model.headerData(column, Qt.Orientation.Horizontal) for column in (FIRST, SECOND)]
+
+    made.set_runs([unmeasured])
+    assert titles() == ["Speed ●", "Speed ■"]
+    made.set_runs([unmeasured, sample.writer_run("done")])
+    assert titles() == ["Writing", "Reading"]
