@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -86,7 +86,7 @@ def walk(
 
 def from_each_block(
     network: nn.Module, layers: Layers, batches: Batches, check: Check = never
-) -> Iterator[tuple[list[tuple[str, nn.Module]], Callable[[], Batches]]]:
+) -> Generator[tuple[list[tuple[str, nn.Module]], Callable[[], Batches]]]:
     """For each block, in order: its layers, and a way to get the batches, for which blocks before it do no work.
 
     So a change in one block is followed to the end without what comes before it; to be closed where it is left early.
