@@ -35,6 +35,8 @@ class Storage(Frozen):
     """Neighbours in a row that share a scale, for 4 bits."""
     vocabulary_bits: Literal[8, 4] = 8
     """What word embeddings and the output head of a text generator have where the layers have 4 bits."""
+    weights_only: bool = False
+    """Whether 8 bits are for what is stored alone, and what is computed keeps more digits."""
     method: str = ""
     """How 4 bits were found, for instance "awq"."""
     kept: float = 0.0

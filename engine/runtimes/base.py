@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.errors import Refused
+from engine.models.parts import Part
 from engine.models.profile import Profile, RuntimeName
 from engine.technique import UNKNOWN_SIZE, Estimate, Forecast
 
@@ -161,6 +162,13 @@ class Runtime(ABC):
     def load_writer(self, folder: Path, threads: int, *, full_precision: bool = False) -> Writer:
         """Load a saved folder of a causal language model on the CPU; as `load` otherwise."""
         raise Refused(f"{self.title} cannot run text generators here yet. Choose OpenVINO or PyTorch.")
+
+
+def as_exported(profile: Profile) -> Profile:
+    """Without the pooler of an encoder that gives hidden states: nothing reads it, so graphs do without."""
+    if profile.kind != "encoder" or profile.has_head:
+        return profile
+    return profile.model_copy(update={"head": Part()})
 
 
 def check_coverage(title: str, coverage: float, bits: int, instead: str, *, of: str = "the weights") -> None:

@@ -29,6 +29,19 @@ def example_inputs(calibration: Sequence[Batch]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
+def without_pooler(network: Any) -> Iterator[None]:
+    """A network that gives hidden states needs none: of a small embedder it would be a hundredth of the file."""
+    pooler = getattr(network, "pooler", None)
+    if pooler is not None:
+        network.pooler = None
+    try:
+        yield
+    finally:
+        if pooler is not None:
+            network.pooler = pooler
+
+
+@contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Exporters print progress and version advice; a parity check, not their word, tells if they worked."""
     previous = logging.root.manager.disable

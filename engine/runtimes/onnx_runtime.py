@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from engine.artifact import copy_tokenizer
 from engine.device import this_machine
 from engine.models.profile import Profile, RuntimeName
-from engine.runtimes.base import Batch, Runtime, Session, check_coverage
+from engine.runtimes.base import Batch, Runtime, Session, as_exported, check_coverage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,10 +54,13 @@ class OnnxRuntime(Runtime):
             )
         if profile.storage.bits == 4:
             return "ONNX Runtime has no 4 bits for this kind of model here. Choose OpenVINO, or 8 bits."
+        if profile.storage.weights_only:
+            return "ONNX Runtime narrows what is computed as well. Choose OpenVINO, or do without 'weights alone'."
         return None
 
     def stored_bytes(self, profile: Profile) -> int:
         """Counted: weights at their width, scales, and the graph's own bytes a layer."""
+        profile = as_exported(profile)
         vectors = sum(part.vectors for part in profile.parts.values())
         matrices = profile.parameters - vectors
         base, layer = DECODER_BYTES.get(profile.model_type, GRAPH_BYTES)[max(8, profile.storage.bits)]
@@ -104,10 +107,10 @@ def _export(model: Model, calibration: Sequence[Batch]) -> Any:
     from transformers.exporters.configs import OnnxConfig
     from transformers.exporters.exporter_onnx import OnnxExporter
 
-    from engine.runtimes.exporting import example_inputs, hushed
+    from engine.runtimes.exporting import example_inputs, hushed, without_pooler
 
     inputs = example_inputs(calibration)
-    with hushed():
+    with hushed(), without_pooler(model.network):
         exported = OnnxExporter().export(model.network, inputs, config=OnnxConfig(dynamic=True))
         graph = onnx_ir.to_proto(exported.program)
     # The optimizer leaves shapes of before its folding, which quantize_dynamic would trip over.

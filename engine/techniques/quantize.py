@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from engine.models.profile import Profile, RuntimeName, Storage
 from engine.runtimes import RUNTIMES, runtime_named
 from engine.runtimes.decoder_size import misfits
-from engine.technique import Estimate, Options, Slider, Technique
+from engine.technique import Estimate, Options, Slider, Technique, Toggle
 
 if TYPE_CHECKING:
     from engine.context import Context
@@ -93,6 +93,15 @@ class Quantize(Technique):
             more=True,
         ),
     ] = 64
+    weights_only: Annotated[
+        bool,
+        Toggle(
+            title="Weights alone",
+            help="8 bits only: what is computed keeps more digits. Answers are closer to the original's, an embedder's "
+            "above all; batches gain less speed. OpenVINO and PyTorch only; text generators are always written so.",
+            more=True,
+        ),
+    ] = False
     vocabulary_bits: Annotated[
         Literal[8, 4],
         Options(
@@ -174,7 +183,7 @@ class Quantize(Technique):
 
     def stored(self, profile: Profile, runtime: RuntimeName) -> Profile:
         """The same model, to be written for `runtime` in this many bits."""
-        storage = Storage(runtime=runtime, bits=self.bits)
+        storage = Storage(runtime=runtime, bits=self.bits, weights_only=self.weights_only and self.bits == 8)
         if self.bits == 4:
             four = {"group_size": self.group_size, "vocabulary_bits": self.vocabulary_bits}
             storage = storage.model_copy(update=four | {"method": self.method, "kept": self.protected})

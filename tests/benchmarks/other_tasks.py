@@ -12,10 +12,11 @@ from pathlib import Path
 import hand_language
 
 from engine.baseline import baseline_of, load_again
+from engine.data.source import inspect
 from engine.events import Event, Progress
 from engine.measure.referee import Referee
 from engine.models.resolve import resolve
-from engine.presets import PRESETS
+from engine.presets import presets_for
 from engine.recipe import Recipe, recipe_from
 from engine.run import Comparison, Difference, Measurement, Ratio, Run
 from engine.runner import run
@@ -57,6 +58,10 @@ LANGUAGE = (
 EMBEDDING = (
     Row("8 bits", [{"quantize": {"bits": 8}}]),
     Row("8 bits, PCA to 128", [{"pca": {"dimensions": 128}}, {"quantize": {"bits": 8}}]),
+    Row(
+        "8 bits of weights alone, PCA to 128",
+        [{"pca": {"dimensions": 128}}, {"quantize": {"bits": 8, "weights_only": True}}],
+    ),
 )
 SMALLEST = (
     Row(
@@ -93,8 +98,10 @@ def sections(say: Say) -> list[str]:
 
 def any_model(model: str, data: str | None, say: Say) -> str:
     """The presets on a model and data of the caller's."""
+    source = recipe_from({"model": model, "data": data or "starter:kinds", "steps": []}).source
+    presets = presets_for(inspect(source).task, resolve(model).profile)
     rows = [
-        Row(preset.title, [{step.name: step.model_dump(mode="json")} for step in preset.steps]) for preset in PRESETS
+        Row(preset.title, [{step.name: step.model_dump(mode="json")} for step in preset.steps]) for preset in presets
     ]
     return table(model, data or "starter:kinds", rows, say)
 

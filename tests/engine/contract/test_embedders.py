@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.artifact import size_of
 from engine.context import Context
 from engine.data.reading import load
 from engine.data.splits import Budget
@@ -91,6 +92,22 @@ def test_what_is_saved_gives_the_vectors_of_what_is_in_memory(technique, runtime
     reader = TASK.load(target, folder, 1, full_precision=False)
     found = reader.answers(context.data.test, lambda _: None)
     assert TASK.disparity(answers(model, context), found) <= TASK.parity[32]
+
+
+def test_weights_alone_at_8_bits_stay_closer_and_graphs_do_without_the_pooler(opened, context):
+    disparities = []
+    for storage in (Storage(runtime="openvino", bits=8, weights_only=True), Storage(runtime="openvino", bits=8)):
+        model = opened.copy().with_profile(opened.profile.model_copy(update={"storage": storage}))
+        folder = save(model, context.scratch / f"saved-{storage.weights_only}", context)
+        target = runtime_named(storage.runtime)
+        assert size_of(folder) == pytest.approx(
+            target.stored_bytes(model.profile), rel=target.size_error(model.profile)
+        )
+        assert "pooler" not in (folder / target.marker).read_text(encoding="utf-8")
+        found = TASK.load(target, folder, 1, full_precision=False).answers(context.data.test, lambda _: None)
+        disparities.append(TASK.disparity(answers(model, context), found))
+        assert model.network.pooler is not None
+    assert disparities[0] < disparities[1] <= TASK.parity[8]
 
 
 def test_shorter_vectors_stay_short_after_all_else(opened, context, tmp_path: Path):
