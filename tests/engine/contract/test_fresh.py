@@ -50,13 +50,14 @@ def texts(workshop) -> list[str]:
 
 
 def in_memory(applied, texts: list[str]) -> np.ndarray:
-    """What the network answers before it is saved; for 4 bits, with its layers' weights rounded so."""
+    """What the network answers before it is saved; for 4 bits, with its layers' and embeddings' weights rounded so."""
     network, storage = applied.model.network, applied.model.storage
     if storage.bits == 4:
         network = copy.deepcopy(network)
         inner = [one for one in network.modules() if isinstance(one, torch.nn.Linear)][:-1]  # the last has 8 bits
+        words = [one for one in network.modules() if isinstance(one, torch.nn.Embedding)]
         with torch.no_grad():
-            for one in inner:
+            for one in inner + (words if storage.vocabulary_bits == 4 else []):
                 one.weight.copy_(rounded_to_nearest(one.weight.clone(), storage.group_size))
     reader = Classification().in_memory(network, applied.model.folder, lambda: None)
     return reader.answers(examples_of(texts), lambda _: None)
