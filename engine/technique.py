@@ -144,6 +144,10 @@ class Technique(Frozen):
         why = self.not_after.get(before.name)
         return why and f"'{self.name}' must come before '{before.name}': {why}"
 
+    def idle(self) -> tuple[str, ...]:
+        """Fields that say nothing while the others are as they are: they are not told of a run."""
+        return ()
+
     def fetch(self, tell: Tell) -> tuple[str, ...]:
         """Bring here what it needs besides model and data; sentences for the log. Raises `Refused`.
 

@@ -186,6 +186,10 @@ class Distill(Technique):
             return "'distill' must come before 'pca': shorter embeddings are found for one width of the model"
         return super().unfit_after(before)
 
+    def idle(self) -> tuple[str, ...]:
+        """Another student has the layers and the width that it has."""
+        return ("layers", "width") if self.student else ()
+
     def fetch(self, tell: Tell) -> tuple[str, ...]:
         """Another student, where one is named."""
         return students.fetch(self.student, tell).notes if self.student else ()
