@@ -34,11 +34,6 @@ def presets_for(task: str | None, profile: Profile | None = None) -> tuple[Prese
     return (_balanced(task), _smallest(task, profile), _fastest(task), _faithful(task))
 
 
-def preset_named(name: str) -> Preset | None:
-    """The preset of that name, as it is for classification, or None."""
-    return next((preset for preset in PRESETS if preset.name == name), None)
-
-
 def _balanced(task: str | None) -> Preset:
     change = {LANGUAGE: "it writes much the same", SIMILARITY: "hardly any list changes"}.get(
         task or "", "few changed answers"
@@ -82,11 +77,14 @@ def _smallest(task: str | None, profile: Profile | None) -> Preset:
         )
         steps, loss = (Quantize(bits=4, protected=0.25),), 10.0
     elif task == SIMILARITY:  # half the words cost the reverse dictionary 3.6 points of recall, these 0.6
+        shorter = _shorter(profile)
+        vectors = ", vectors of a third of the length" if shorter else ""
+        index = ", an index of your texts three times" if shorter else ""
         summary = (
-            "Three quarters of the words, vectors of a third of the length, and 8 bits: somewhat smaller than "
-            "Balanced, an index of your texts three times. Rare words are then spelled in pieces."
+            f"Three quarters of the words{vectors}, and 8 bits: somewhat smaller than Balanced{index}. "
+            "Rare words are then spelled in pieces."
         )
-        steps, loss = (Vocabulary(keep=0.75), *_shorter(profile), Quantize(bits=8, aim="balanced")), 5.0
+        steps, loss = (Vocabulary(keep=0.75), *shorter, Quantize(bits=8, aim="balanced")), 5.0
     else:
         summary = "A student with half the layers and narrower ones, then 8 bits: takes some minutes of learning."
         steps = (

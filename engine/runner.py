@@ -96,7 +96,7 @@ class _Job:
         self._say_step(0, "original", "The original")
         source = resolve(self.recipe.model, trust_remote_code=self.recipe.trust_remote_code, tell=self._say_progress)
         context = self._context(source, self._data(source))
-        for note in (note for step in self.recipe.steps for note in step.fetch()):
+        for note in (note for step in self.recipe.steps for note in step.fetch(self._say_progress)):
             self.emit(Note(text=note))
         place = Path(self.record.folder)
         if problems := preflight(self.recipe, source.profile, context.task, place, source.folder).problems:

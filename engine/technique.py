@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.context import Context
+    from engine.models.metering import Tell
     from engine.models.model import Model
     from engine.models.profile import Profile
     from engine.tasks.base import Task
@@ -143,8 +144,15 @@ class Technique(Frozen):
         why = self.not_after.get(before.name)
         return why and f"'{self.name}' must come before '{before.name}': {why}"
 
-    def fetch(self) -> tuple[str, ...]:
-        """Bring here what it needs besides model and data; sentences for the log. Raises `Refused`."""
+    def idle(self) -> tuple[str, ...]:
+        """Fields that say nothing while the others are as they are: they are not told of a run."""
+        return ()
+
+    def fetch(self, tell: Tell) -> tuple[str, ...]:
+        """Bring here what it needs besides model and data; sentences for the log. Raises `Refused`.
+
+        `tell` hears how far a download is, and ends it by raising `Cancelled`.
+        """
         return ()
 
     @abstractmethod

@@ -151,6 +151,8 @@ class MainWindow(QMainWindow):
         # the state
         session.recipe_changed.connect(self.recipe.set_recipe)
         session.recipe_changed.connect(news.show_recipe)
+        session.recipe_changed.connect(self.map.set_recipe)
+        self.map.set_recipe(session.recipe)
         session.model_changed.connect(news.ask_profile)
         session.data_changed.connect(questions.data)
         session.profile_changed.connect(self.recipe.set_profile)

@@ -24,7 +24,7 @@ def reword(model: Model, technique: Vocabulary, context: Context) -> Model:
     shrunk = shrink(definition, choose(definition, counts, technique.keep, check=context.check))
     found = fallout(definition, shrunk, held_out.texts, check=context.check)
     keep_rows(model.network, shrunk.kept)
-    name_padding(model.network)
+    name_padding(model.network, model.network.config.to_dict())
     folder = context.scratch / f"vocabulary-{context.step}"
     copy_settings(model.folder, folder)
     write_tokenizer(model.folder, folder, shrunk.definition, shrunk.new_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from engine.models.metering import Tell, meter
 from engine.models.profile import read_config
 from engine.models.tokenizer_files import ALL_TOKENIZER_FILES, VOCABULARIES
 
+# Xet's own threads swallow what a progress bar raises, so that nobody could stop a download; HTTP's goes on later.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 """What is wrong here, not with the network."""

@@ -95,16 +95,19 @@ def open_model(
     if broken:
         raise Refused(f"The weights in {folder} hold NaN or infinite numbers (in {broken[0]}). Get an undamaged copy.")
     network.eval()
-    name_padding(network)
+    name_padding(network, read_config(folder))
     if labels:
         profile = profile.with_head(labels)
     return Model(network=network, profile=profile, family=_family_in(network, profile), folder=folder)
 
 
-def name_padding(network: PreTrainedModel) -> None:
-    """Let a classifier know which token pads: without one, `transformers` answers no batch of a decoder's."""
+def name_padding(network: PreTrainedModel, config: dict[str, Any]) -> None:
+    """Let a classifier know which token pads, as `Encoder` reads it off config.json (`config`).
+
+    Without one, `transformers` answers no batch of a decoder's.
+    """
     if type(network).__name__.endswith("ForSequenceClassification"):
-        network.config.pad_token_id = padding_of(network.config.to_dict())
+        network.config.pad_token_id = padding_of(config)
 
 
 def auto_class_of(config: dict[str, Any]) -> str:

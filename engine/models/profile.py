@@ -17,8 +17,7 @@ from engine.models.headers import ITEM_BYTES, Tensor
 from engine.models.parts import Part, is_tied, read_parameters, sort_into_parts
 from engine.technique import Frozen
 
-MOST_OUTPUTS = 100_000
-"""More than any classifier has; a config may claim what it likes."""
+MOST_OUTPUTS = 100_000  # more than any classifier has; a config may claim what it likes
 
 GRAIN = 32
 """Channels and neurons leave in pieces of so many where that comes out even: groups of 4-bit numbers are no smaller."""
@@ -36,7 +35,7 @@ class Storage(Frozen):
     vocabulary_bits: Literal[8, 4] = 8
     """What word embeddings and the output head of a text generator have where the layers have 4 bits."""
     weights_only: bool = False
-    """Whether 8 bits are for what is stored alone, and what is computed keeps more digits."""
+    """Whether 8 bits are for what is stored alone, and not for activations."""
     method: str = ""
     """How 4 bits were found, for instance "awq"."""
     kept: float = 0.0

@@ -136,10 +136,14 @@ def _unpacked(path: Path, cache: Path, notes: list[str]) -> Path:
     return folder
 
 
+class WantsCode(Refused):
+    """The model brings code of its own, and nobody said that it may run."""
+
+
 def _check_code(folder: Path, *, name: str, trust: bool) -> None:
     wanted = bool(read_config(folder).get("auto_map")) or wants_code(folder)
     if wanted and not trust:
-        raise Refused(
+        raise WantsCode(
             f"The model '{name}' wants to run its own code, which could do anything on this computer. "
             "If you know and trust its author, switch it on for this model "
             f"(trust_remote_code: {name}); otherwise choose another model."

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import Refused
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PROBE = "a"
 """What is put around a text does not depend on the text."""
@@ -15,12 +20,10 @@ ADDED = ("id", "content", "single_word", "lstrip", "rstrip", "normalized")
 def difference(one: Path, other: Path) -> str | None:
     """What makes the tokenizers of two model folders give other ids ("vocabulary"), or None where nothing does.
 
-    Both were looked at by `resolve`. The library itself writes each definition anew, so that older ways
-    of writing the same thing count as the same. Cutting, padding and decoding are no part of reading.
+    Raises `Refused` where one of them cannot be read. The library itself writes each definition anew, so that older
+    ways of writing the same thing count as the same. Cutting, padding and decoding are no part of reading.
     """
-    from tokenizers import Tokenizer
-
-    ours, theirs = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (one, other))
+    ours, theirs = _read(one), _read(other)
     for tokenizer in (ours, theirs):
         tokenizer.no_padding()
         tokenizer.no_truncation()
@@ -37,6 +40,17 @@ def difference(one: Path, other: Path) -> str | None:
         if part(first) != part(second):
             return name
     return None if ours.encode(PROBE).ids == theirs.encode(PROBE).ids else "special tokens around a text"
+
+
+def _read(folder: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library has no other
+        raise Refused(
+            f"The tokenizer in {folder} cannot be read ({error}). Copy or download the model again."
+        ) from error
 
 
 def _added(found: dict[str, Any]) -> list[list[Any]]:

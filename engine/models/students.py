@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from engine.errors import Refused
 from engine.files import home
+from engine.models.headers import weight_files
 from engine.models.profile import Profile, Storage, read_profile
 
 if TYPE_CHECKING:
+    from engine.models.metering import Tell
     from engine.models.resolve import ResolvedModel
 
 STARTER = "starter:"
@@ -22,12 +24,16 @@ _fetched: dict[str, Path] = {}
 """Name → the folder that it was resolved to, which may be a mended copy."""
 
 
-def fetch(name: str) -> ResolvedModel:
-    """Find the student called `name`, downloading it if need be; its own code never runs. Raises `Refused`."""
-    from engine.models.resolve import resolve
+def fetch(name: str, tell: Tell | None = None) -> ResolvedModel:
+    """Find the student called `name`, downloading it if need be (`tell` as in `hub_folder`). Raises `Refused`."""
+    from engine.models.resolve import WantsCode, resolve
 
     try:
-        found = resolve(name)
+        found = resolve(name, tell=tell)
+    except WantsCode as reason:
+        raise Refused(
+            f"The student '{name}' wants to run its own code, and a student's own code never runs. Choose another."
+        ) from reason
     except Refused as reason:
         raise Refused(f"The student cannot be had. {reason}") from reason
     _fetched[name] = found.folder
@@ -35,10 +41,15 @@ def fetch(name: str) -> ResolvedModel:
 
 
 def known_folder(name: str) -> Path | None:
-    """The folder of the student called `name` if it is on this computer, else None. Never raises."""
+    """The folder of the student called `name` if it is on this computer, ready to be read, else None. Never raises.
+
+    One that `fetch` would mend first (pickled weights, an older tokenizer) is known once that was done.
+    """
     try:
         folder = _fetched.get(name) or (_starter(name) if name.startswith(STARTER) else _local_or_cached(name))
-        return folder if folder and (folder / "config.json").is_file() else None
+        needed = ("config.json", "tokenizer.json")
+        whole = folder and all((folder / file).is_file() for file in needed) and weight_files(folder)
+        return folder if whole else None
     except (OSError, ValueError, RuntimeError, Refused):  # no path at all, a home that is none, a broken cache
         return None
 

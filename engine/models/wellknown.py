@@ -75,10 +75,12 @@ class WellKnown(Frozen):
         there = (
             "is on this computer already" if self.is_here else f"{_size(self.download_bytes)}, from the network, once"
         )
+        taught = " Teaching it your labels takes more, for what a batch leaves." if self.use == "sorts" else ""
+        beside = f", {memory.beside / 1e9:.1f} GB while its file is read" if memory.beside else ""
         return (
             f"{PURPOSES[self.use]} {self.name}: {self.parameters / 1e6:,.0f} million numbers; {there}. "
-            f"A run {self.fit_in_words} ({memory.weights / 1e9:.1f} GB in 32 bits, held {memory.copies} times, "
-            f"and {memory.libraries / 1e9:.1f} GB for libraries)."
+            f"A run {self.fit_in_words} ({memory.weights / 1e9:.1f} GB in 32 bits, held {memory.copies} times{beside}, "
+            f"and {memory.libraries / 1e9:.1f} GB for libraries).{taught}"
         )
 
     @property

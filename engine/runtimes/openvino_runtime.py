@@ -1,7 +1,7 @@
 """OpenVINO: `openvino_model.xml` and `.bin` beside config and tokenizer.
 
 8 bits: NNCF's post-training quantization of weights (a scale a channel) and activations, calibrated
-on training texts; of weights alone for decoders, and at 4 bits. 16 bits: fp16 on disk,
+on training texts; of weights alone for decoders, on request, and at 4 bits. 16 bits: fp16 on disk,
 computed in bf16 where the processor can.
 """
 
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 FILE = "openvino_model.xml"
 GRAPH_BYTES = {32: (46_300, 13_500), 16: (49_700, 15_900), 8: (55_300, 30_700), 4: (60_000, 31_500)}
+"""Bits → the XML alone: for the model, and for each layer (read off exports of the contract suite's models)."""
 WEIGHTS_ONLY_BYTES = (53_800, 21_400)
 """The same for 8 bits of weights alone."""
 HEAD_BYTES = {32: 3_100, 16: 4_300, 8: 9_100, 4: 9_400}
 """Bits → how much of that is for the head of a classifier."""
-"""Bits → the XML alone: for the model, and for each layer (read off exports of the contract suite's models)."""
 WEIGHTS_ONLY_SPEED = (1.9, 4.4)
+"""`speed` for 8 bits of weights alone."""
 BITS_KEY = ("bozzetto", "bits")
 """Where the graph itself says how many bits it was made for."""
 

@@ -103,7 +103,7 @@ class TorchRuntime(Runtime):
             .from_pretrained(folder, dtype=torch.float32 if full_precision else "auto", local_files_only=True)
             .eval()
         )
-        name_padding(network)
+        name_padding(network, read_config(folder))
 
         def session(batch: Batch) -> np.ndarray:
             with torch.inference_mode():

@@ -54,11 +54,14 @@ def compress(graph: openvino.Model, storage: Storage, calibration: Sequence[Batc
 
 
 def _around(graph: openvino.Model) -> tuple[list[str], list[str]]:
-    """Operations that read the vocabulary, and the head of a model that does not write."""
+    """Operations that read the vocabulary, and the head of a classifier."""
     weighted = {node.get_friendly_name(): node.get_type_name() for node in _weighted(graph)}
     head = [name for name, kind in weighted.items() if kind == "MatMul"][-1:]
     vocabulary = [name for name, kind in weighted.items() if kind == "Gather"]
-    return (vocabulary + head, []) if graph.get_sinks() else (vocabulary, head)  # only text generators keep a cache
+    if graph.get_sinks():  # only text generators keep a cache
+        return vocabulary + head, []
+    gives_states = graph.output(0).get_partial_shape().rank.get_length() == 3  # [texts, tokens, hidden]: no head
+    return vocabulary, [] if gives_states else head
 
 
 def _narrowed(graph: openvino.Model, names: Iterable[str], bits: int, storage: Storage) -> openvino.Model:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.context import Context
+    from engine.models.metering import Tell
     from engine.models.model import Model
     from engine.tasks.base import Task
 
@@ -185,9 +186,13 @@ class Distill(Technique):
             return "'distill' must come before 'pca': shorter embeddings are found for one width of the model"
         return super().unfit_after(before)
 
-    def fetch(self) -> tuple[str, ...]:
+    def idle(self) -> tuple[str, ...]:
+        """Another student has the layers and the width that it has."""
+        return ("layers", "width") if self.student else ()
+
+    def fetch(self, tell: Tell) -> tuple[str, ...]:
         """Another student, where one is named."""
-        return students.fetch(self.student).notes if self.student else ()
+        return students.fetch(self.student, tell).notes if self.student else ()
 
     def after(self, profile: Profile) -> Profile:
         """Fewer layers, narrower ones, or another student; where that is not here yet, no larger than the model was."""
@@ -203,7 +208,9 @@ class Distill(Technique):
         left = self.after(profile)
         runtime, learns = runtime_named(left.storage.runtime), f"learns for {self.minutes:g} min on your texts."
         if not self.student:
-            return runtime.estimate(left, line=f"{_stays(profile, left)}; {learns}")
+            whole = self.width < 1.0 and left.hidden == profile.hidden
+            all_of_it = " (all of its width: config.json can say none that is near)" if whole else ""
+            return runtime.estimate(left, line=f"{_stays(profile, left)}{all_of_it}; {learns}")
         if not left.unknown:
             line = (
                 f"{self.student} takes this model's place, with {left.layers} layers of {left.hidden:,} channels "

@@ -139,6 +139,10 @@ class Prune(Technique):
             )
         return None
 
+    def idle(self) -> tuple[str, ...]:
+        """With a pattern the share is half, whatever the slider says."""
+        return ("sparsity",) if self.structure == "weights" and self.pattern == "2:4" else ()
+
     @property
     def zeros(self) -> float:
         """The share of the layers' weights that become zeros, where single weights are taken."""

@@ -2,7 +2,7 @@
 
 8 bits: per-channel weights; calibrated activations in OpenVINO (NNCF's post-training quantization,
 arXiv:2002.08679), activations scaled anew for each batch in ONNX Runtime, weights only in torch
-(torchao). OpenVINO with decoders, and 4 bits in any model: weights only (NNCF). 16 bits: bf16 or fp16,
+(torchao). OpenVINO with decoders or on request, and 4 bits in any model: weights only (NNCF). 16 bits: bf16 or fp16,
 whichever this machine computes in.
 """
 
@@ -97,8 +97,9 @@ class Quantize(Technique):
         bool,
         Toggle(
             title="Weights alone",
-            help="8 bits only: what is computed keeps more digits. Answers are closer to the original's, an embedder's "
-            "above all; batches gain less speed. OpenVINO and PyTorch only; text generators are always written so.",
+            help="8 bits only: what is stored is narrow, and the runtime computes as it sees fit. Answers are closer "
+            "to the original's, an embedder's above all; batches gain less speed. OpenVINO and PyTorch only; text "
+            "generators are always written so.",
             more=True,
         ),
     ] = False

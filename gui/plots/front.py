@@ -48,12 +48,12 @@ def subject_of(run: Run) -> tuple[str, str]:
     return str(run.recipe.get("model")), str(run.recipe.get("data"))
 
 
-def map_of(runs: list[Run], selected: str | None = None) -> Map:
-    """The map around the selected run, or around the newest measured one."""
+def map_of(runs: list[Run], selected: str | None = None, subject: tuple[str, str] | None = None) -> Map:
+    """The map around the selected run, the newest measured one of the `subject` (model, data), or the newest at all."""
     measured = [run for run in runs if _place(run.optimized) is not None]
     if not measured:
         return EMPTY
-    newest = max(measured, key=lambda run: run.started)
+    newest = max(measured, key=lambda run: (subject_of(run) == subject, run.started))
     centre = next((run for run in measured if run.id == selected), newest)
     shown = [run for run in measured if _about(run) == _about(centre)]
     points = tuple(_point(run) for run in shown)

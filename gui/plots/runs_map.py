@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from engine.recipe import Recipe
 from engine.run import Run
 from gui.label import Label
 from gui.numbers import NO_BREAK, RAW_METRICS, count, ratio
@@ -28,6 +29,7 @@ class RunsMap(Panel):
         self._runs: dict[str, Run] = {}
         self._map = EMPTY
         self._selected: str | None = None
+        self._subject: tuple[str, str] | None = None
         self.plot = MapPlot(self)
         self.plot.clicked.connect(self._pick)
         self.plot.describe = self._described
@@ -72,6 +74,13 @@ class RunsMap(Panel):
         self._runs = {run.id: run for run in runs}
         self._draw()
 
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Without a selected run, show those of this model and data."""
+        data = str(recipe.model_dump(mode="json", include={"data"})["data"])
+        if (recipe.model, data) != self._subject:
+            self._subject = recipe.model, data
+            self._draw()
+
     def select(self, run_id: str | None) -> None:
         """Mark a run (and show the runs of the same model and data)."""
         if run_id != self._selected:
@@ -93,7 +102,7 @@ class RunsMap(Panel):
         self.selected.emit(run_id)
 
     def _draw(self) -> None:
-        self._map = map_of(list(self._runs.values()), self._selected)
+        self._map = map_of(list(self._runs.values()), self._selected, self._subject)
         empty = not self._map.points
         self.plot.setVisible(not empty)
         self._legend.setVisible(not empty)

@@ -107,6 +107,8 @@ class RecipePanel(QWidget):
             self.model.set_profile(None)
             self.asked_again.emit(model)
             return
+        if not self.model.download.isHidden():  # else the engine would fetch the whole of the one before first
+            self.download_stopped.emit()
         data = data_of(model)
         own = not model.startswith(STARTER) and not self._recipe.source.path.startswith(STARTER)
         fitting = {"data": data} if data and not own else {}

@@ -86,7 +86,7 @@ def _told(step: Technique) -> list[str]:
     for name, control in type(step).controls().items():
         value = getattr(step, name)
         is_default = value == type(step).model_fields[name].default
-        if control.more and is_default:
+        if (control.more and is_default) or name in step.idle():
             continue
         if isinstance(control, Options):
             told.append(str(control.labels.get(value, value)))

@@ -7,7 +7,7 @@ import pytest
 from engine.models.memory import FULL_BYTES
 from engine.models.profile import read_profile
 from engine.preflight import preflight
-from engine.presets import PRESETS, preset_named, presets_for
+from engine.presets import PRESETS, presets_for
 from engine.recipe import Recipe
 from engine.tasks import task_named
 from engine.techniques import TECHNIQUES, estimates
@@ -97,7 +97,6 @@ def test_embeddings_are_cut_to_a_third_whatever_the_model_s_width(profiles):
 def test_classification_s_presets_are_those_of_unknown_data():
     assert presets_for(None) == presets_for(CLASSIFICATION) == PRESETS
     assert [preset.name for preset in PRESETS] == NAMES
-    assert preset_named("smallest") == PRESETS[1] and preset_named("none") is None
 
 
 def test_a_head_to_be_taught_goes_with_each_preset(profiles):

@@ -122,6 +122,14 @@ def test_a_download_is_shown_and_can_be_stopped(window, qtbot):
     assert not panel.model.download.isVisible()
 
 
+def test_another_choice_ends_the_download_of_the_one_before(window, qtbot):
+    window.session.set_recipe(window.session.recipe.model_copy(update={"model": GPT2}))
+    window.worker.happened.emit(Progress(step=0, done=120, total=548, message=DOWNLOADING))
+    with qtbot.waitSignal(window.recipe.download_stopped):
+        window.recipe.model.chosen.emit("starter:minilm")
+    assert window.session.recipe.model == "starter:minilm"
+
+
 def test_what_could_not_be_had_is_asked_for_again(panel, qtbot):
     panel.refuse_model("Could not reach the Hugging Face Hub.")
     with qtbot.waitSignal(panel.asked_again) as caught:

@@ -110,6 +110,15 @@ def test_weights_alone_at_8_bits_stay_closer_and_graphs_do_without_the_pooler(op
     assert disparities[0] < disparities[1] <= TASK.parity[8]
 
 
+def test_an_embedder_at_4_bits_keeps_no_layer_at_8_and_weighs_what_was_foretold(opened, context):
+    storage = Storage(runtime="openvino", bits=4, group_size=32, vocabulary_bits=4)
+    model = opened.with_profile(opened.profile.model_copy(update={"storage": storage}))
+    folder = save(model, context.scratch / "saved", context)
+    target = runtime_named("openvino")
+    assert size_of(folder) == pytest.approx(target.stored_bytes(model.profile), rel=target.size_error(model.profile))
+    assert 'element_type="i8"' not in (folder / target.marker).read_text(encoding="utf-8")
+
+
 def test_shorter_vectors_stay_short_after_all_else(opened, context, tmp_path: Path):
     model = Pca(dimensions=32).apply(opened, context)
     folder = save(model, tmp_path / "saved", context)

@@ -48,6 +48,32 @@ def test_a_damaged_folder_is_unknown(damage, tiny_model):
         students.fetch(str(folder))
 
 
+def test_what_must_be_mended_first_is_known_once_it_was_fetched(tiny_model, own_home):
+    """An older form of the tokenizer: the card must not fall over it, and the run makes a copy that it can read."""
+    folder = tiny_model("bert", layers=1)
+    Tokenizer.from_file(str(folder / "tokenizer.json")).model.save(str(folder))
+    (folder / "tokenizer.json").unlink()
+    assert students.known_profile(str(folder)) is None
+    mended = students.fetch(str(folder)).folder
+    assert students.known_folder(str(folder)) == mended != folder
+
+
+def test_a_tokenizer_that_cannot_be_read_is_a_sentence(tiny_model):
+    whole, broken = tiny_model("bert", layers=1), tiny_model("bert", layers=2)
+    (broken / "tokenizer.json").write_text("{")
+    with pytest.raises(Refused, match="cannot be read"):
+        difference(whole, broken)
+
+
+def test_a_student_s_own_code_never_runs_and_no_one_is_told_to_let_it(tiny_model):
+    folder = tiny_model("bert", layers=1)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "code.Model"}}))
+    with pytest.raises(Refused, match="a student's own code never runs") as refused:
+        students.fetch(str(folder))
+    assert "trust_remote_code" not in str(refused.value)
+
+
 def test_a_starter_is_known_once_it_was_made(own_home):
     assert students.known_profile("starter:definition-writer") is None
     students.fetch("starter:definition-writer")

@@ -107,3 +107,13 @@ def test_a_point_describes_its_run(shown, sample):
     assert "23.7" in text
     assert "Smaller numbers" in text
     assert "4.1×" in text
+
+
+def test_the_recipe_s_model_and_data_come_first(sample):
+    """A newer run of another model must not hide what the recipe's own model was measured at."""
+    ours, other = sample.run("ours"), sample.run("other", recipe={"model": "mine", "data": "texts.csv"})
+    other = other.model_copy(update={"started": ours.started + 60})
+    subject = str(ours.recipe["model"]), str(ours.recipe["data"])
+    assert [point.run_id for point in map_of([ours, other]).points] == ["other"]
+    assert [point.run_id for point in map_of([ours, other], None, subject).points] == ["ours"]
+    assert [point.run_id for point in map_of([ours, other], "other", subject).points] == ["other"]

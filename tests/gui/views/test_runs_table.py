@@ -114,6 +114,13 @@ def test_steps_are_told_in_plain_words(sample):
     assert text.endswith("→ unknown")
 
 
+def test_what_a_step_does_not_heed_is_not_told(sample):
+    steps = [{"prune": {"structure": "weights", "sparsity": 0.25, "pattern": "2:4"}}]
+    text = steps_in_words(sample.run(recipe={"steps": steps}))
+    assert "2:4" in text and "25" not in text
+    assert "50" not in steps_in_words(sample.run(recipe={"steps": [{"distill": {"student": "starter:minilm"}}]}))
+
+
 def test_the_model_is_named_only_where_it_tells_something(table, sample):
     assert table.view.isColumnHidden(STEPS - 1)
     table.set_runs([sample.run("a"), sample.run("b", recipe={"model": "mine"})])
