@@ -30,13 +30,13 @@ TASK = task_named("sentence similarity")
 CHANGING = (
     Prune(structure="feed-forward neurons", sparsity=0.5),
     LowRank(energy=0.95, calibration_texts=16),
-    Distill(layers=0.5, epochs=1, minutes=5, learning_rate=1e-3),
-    Distill(layers=1.0, width=0.5, epochs=1, minutes=5, learning_rate=1e-3),
     Vocabulary(keep=0.8),
-    FineTune(epochs=1, minutes=5, learning_rate=1e-3),
     Pca(dimensions=32),
 )
 SAME_SHAPES = (
+    Distill(layers=0.5, epochs=1, minutes=5, learning_rate=1e-3),
+    Distill(layers=1.0, width=0.5, epochs=1, minutes=5, learning_rate=1e-3),
+    FineTune(epochs=1, minutes=5, learning_rate=1e-3),
     Prune(structure="layers", sparsity=0.5),
     Prune(structure="weights", sparsity=0.5, importance="activation"),
     FineTune(epochs=1, minutes=5, learning_rate=1e-3, adapt="LoRA", rank=4),
