@@ -62,7 +62,8 @@ class Pooling:
         """Vectors in float32; `mask` is 1 at real tokens [texts, tokens]."""
         found = _pool(states.astype(np.float32), mask.astype(np.float32), self.mode)
         for layer in self.dense:
-            found = found @ layer.weight.T
+            # Not by BLAS: its threads go on spinning after a product, and a runtime's own then take twice as long.
+            found = np.einsum("td,od->to", found, layer.weight)
             found = ACTIVATIONS[layer.activation](found if layer.bias is None else found + layer.bias)
         if self.normalize:
             found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
